@@ -1,0 +1,40 @@
+# Two commands matter: `make demo` and `make test`. Both set up what they need in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test test-extra lint format render clean help setup
+
+help:  ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "blinreg needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "setting up $(VENV) (once; a few minutes on a slow line)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+
+setup: $(STAMP)  ## make .venv with everything installed
+
+demo: $(STAMP)  ## eleven synthetic submissions in, a report out (demo/report.html)
+	@$(BIN)/blinreg demo --out demo
+
+test: $(STAMP)  ## style, types and the whole test suite
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy -p blinreg
+	@$(BIN)/sqlfluff lint sql --processes 2 --disable-progress-bar
+	@$(BIN)/pytest -n auto
+
+test-extra: $(STAMP)  ## what needs R or a browser
+	@$(BIN)/pytest tests/extra -o addopts="--strict-markers --strict-config --import-mode=importlib"
+
+render: $(STAMP)  ## write again the files that come from schemas/
+	@$(BIN)/python -m blinreg.schemas.render
+
+format: $(STAMP)  ## format the code
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean:  ## remove what was built (not the registry of a demo)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
