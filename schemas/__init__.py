@@ -1,0 +1,1 @@
+"""The one definition of every table, column and code of blinreg."""
