@@ -1,0 +1,1 @@
+"""What is rendered from the definitions: DDL, gate, dictionary, templates."""

@@ -1,0 +1,245 @@
+"""Analysis views about patients: cohort, response, exposure, toxicity, discontinuation, attrition."""
+
+from __future__ import annotations
+
+from blinreg.schemas.codes import (
+    GRADE_SCALE,
+    HAEMATOLOGIC_RESPONSE,
+    TOXICITY_CATEGORY,
+    code_list,
+)
+from blinreg.schemas.columns import SITE_ID_PATTERN
+from blinreg.schemas.model import Column, Privacy, Type, View
+from blinreg.schemas.views.build import VIEW_PATIENT_ID, count, day, days, flag, label, taken, word
+
+ORIGIN = code_list(
+    index="first dose of blinatumomab",
+    response="first CR, CRh or CRi after it (MRD indication: first MRD negativity)",
+    transplant="first allogeneic transplant after the first dose; without blinatumomab, the first",
+)
+
+EXPOSURE = code_list(
+    allo_hct="first allogeneic transplant after the origin, also after relapse",
+    allo_hct_in_remission="the same, if no relapse or progression since the origin came before it or that day",
+    acute_gvhd="first acute graft-versus-host disease after the origin",
+    chronic_gvhd="first chronic graft-versus-host disease after the origin",
+    platelet_recovery="first platelet recovery after a transplant, after the origin",
+)
+
+COHORT = View(
+    name="cohort",
+    grain="one row a patient with a first dose of blinatumomab",
+    description="Everything known of the patient at the first dose (the index date), and nothing that came later.",
+    key=("patient_id",),
+    columns=(
+        VIEW_PATIENT_ID,
+        Column(
+            name="site_id",
+            type=Type.TEXT,
+            description="Site of the patient.",
+            pattern=SITE_ID_PATTERN,
+            privacy=Privacy.ADMINISTRATIVE,
+            known_at="index_date",
+        ),
+        day("index_date", "Day of the first dose of blinatumomab.", required=True),
+        taken("treatment_cycle", "indication", known_at="index_date"),
+        taken("treatment_cycle", "dosing", known_at="index_date"),
+        taken("baseline", "age_years", known_at="index_date", description="Age at the first dose."),
+        taken("patient", "sex", known_at="index_date"),
+        taken("patient", "disease", known_at="index_date"),
+        # Genetics of the diagnosis sample count as known at the index date however late the report came.
+        taken("patient", "ph_status", known_at="index_date"),
+        taken("patient", "kmt2a_rearranged", known_at="index_date"),
+        taken("patient", "cytogenetic_abnormality", known_at="index_date"),
+        taken("patient", "cns_at_diagnosis", known_at="index_date"),
+        taken("baseline", "karnofsky_percent", known_at="index_date"),
+        taken("baseline", "ecog", known_at="index_date"),
+        taken("baseline", "wbc_1e9_per_l", known_at="index_date"),
+        taken("baseline", "blood_blast_percent", known_at="index_date"),
+        taken("baseline", "marrow_blast_percent", known_at="index_date"),
+        taken("baseline", "marrow_disease", known_at="index_date"),
+        taken(
+            "baseline",
+            "cns_disease",
+            known_at="index_date",
+            description="Active CNS disease at the first dose.",
+        ),
+        word(
+            "cns_history",
+            code_list(yes="yes", no="no", unknown="not known"),
+            "CNS disease at diagnosis, at an earlier relapse or at the first dose.",
+            known_at="index_date",
+        ),
+        taken("baseline", "extramedullary_disease", known_at="index_date"),
+        taken("baseline", "n_prior_lines", known_at="index_date"),
+        taken("baseline", "prior_allo_hct", known_at="index_date"),
+        taken("baseline", "primary_refractory", known_at="index_date"),
+        taken("baseline", "cr1_duration_days", known_at="index_date"),
+        flag("prior_inotuzumab", "Inotuzumab ozogamicin before the first dose.", known_at="index_date"),
+        flag("tki_at_start", "A tyrosine kinase inhibitor given on the index date.", known_at="index_date"),
+        day("registration_date", "Day on which the site registered the patient; empty if not recorded."),
+    ),
+)
+
+RESPONSE = View(
+    name="response",
+    grain="one row a patient of the cohort",
+    description=(
+        "Response to blinatumomab: haematologic for relapsed or refractory disease, MRD negativity for the MRD "
+        "indication. Assessments count from the index date to the day before the next line of therapy."
+    ),
+    key=("patient_id",),
+    columns=(
+        VIEW_PATIENT_ID,
+        taken("treatment_cycle", "indication", known_at="index_date"),
+        word(
+            "response_basis",
+            code_list(haematologic="best haematologic response", mrd="MRD negativity"),
+            "What decides about response.",
+            known_at="index_date",
+        ),
+        word(
+            "best_response",
+            HAEMATOLOGIC_RESPONSE,
+            "Best haematologic response.",
+            known_at="best_response_known_date",
+        ),
+        flag("is_evaluable", "1 if any assessment could be evaluated.", known_at="response_known_date"),
+        flag(
+            "is_responder",
+            "1 for CR, CRh or CRi (MRD indication: MRD negativity), else 0.",
+            known_at="response_known_date",
+        ),
+        day(
+            "response_date",
+            "First day of CR, CRh or CRi (MRD indication: first MRD-negative sample); empty for non-responders.",
+        ),
+        word(
+            "mrd_at_response",
+            code_list(
+                negative="negative within the window",
+                positive="positive within the window",
+                not_assessed="no usable sample: not counted as negative unless an option says so",
+            ),
+            "Residual disease from 14 days before to 42 days after the response date, negative if any sample was.",
+            known_at="mrd_known_date",
+        ),
+        day("mrd_negative_date", "First MRD-negative sample on or after the index date."),
+        day("index_date", "Day of the first dose of blinatumomab.", required=True),
+        day(
+            "best_response_known_date",
+            "Day on which the best response was reached; without any, last contact.",
+        ),
+        day(
+            "response_known_date",
+            "Day on which response is known: the response; for non-responders the last contact.",
+        ),
+        day("mrd_known_date", "Day of the deciding MRD sample; without one, last contact."),
+    ),
+)
+
+EXPOSURE_VIEW = View(
+    name="exposure",
+    grain="one row a patient, origin and exposure",
+    description=(
+        "When each time-dependent exposure began, counted from each origin the patient has. 'Never exposed' is "
+        "known only at last contact: that is why an ever/never grouping is biased by immortal time."
+    ),
+    key=("patient_id", "origin", "exposure"),
+    columns=(
+        VIEW_PATIENT_ID,
+        word("origin", ORIGIN, "Origin from which time is counted."),
+        day("origin_date", "Day of the origin.", required=True),
+        word("exposure", EXPOSURE, "Exposure."),
+        day("exposure_date", "First day of the exposure on or after the origin; empty if it never began."),
+        days("exposure_days", "Days from origin to exposure; empty if it never began.", known_at="known_date"),
+        flag(
+            "ever",
+            "1 if the exposure began by last contact. Biased as a group or covariate.",
+            known_at="known_date",
+        ),
+        day(
+            "known_date",
+            "Day on which ever/never is known: the exposure, or for the never exposed the last contact.",
+        ),
+    ),
+)
+
+TOXICITY = View(
+    name="toxicity",
+    grain="one row a patient, category, grade scale and period",
+    description=(
+        "Highest grade of each category of toxicity. Scales are kept apart. Patients who could be assessed and had "
+        "no event have one row with grade_scale 'no_event', so that denominators are rows."
+    ),
+    key=("patient_id", "category", "grade_scale", "period"),
+    columns=(
+        VIEW_PATIENT_ID,
+        word("category", TOXICITY_CATEGORY, "Category of toxicity."),
+        word(
+            "grade_scale",
+            code_list(**GRADE_SCALE, no_scale="events without a scale", no_event="no event in the period"),
+            "Scale of the grades.",
+        ),
+        word(
+            "period",
+            code_list(
+                on_treatment="from the first dose to 30 days after the last day of blinatumomab",
+                cycle_1="onset in cycle 1 (until the day before cycle 2)",
+                cycle_2_or_later="onset from the start of cycle 2, within the on-treatment window",
+                post_transplant="from the day of the first allogeneic transplant after the index date",
+            ),
+            "Window in which the event began.",
+        ),
+        flag(
+            "is_evaluable",
+            "1 if the patient could be assessed for the category in the period; empty if not stated.",
+        ),
+        count("n_events", "Events in the window.", of="events"),
+        count("n_ungraded", "Events without a grade.", of="events"),
+        Column(
+            name="max_grade",
+            type=Type.INTEGER,
+            description="Highest grade; empty if no event was graded.",
+            minimum=1,
+            maximum=5,
+            known_at="max_grade_date",
+        ),
+        day("max_grade_date", "First onset of an event of the highest grade."),
+        day("first_onset_date", "First onset in the window."),
+        days("first_onset_days", "Days from first dose to the first onset.", known_at="first_onset_date"),
+    ),
+)
+
+DISCONTINUATION = View(
+    name="discontinuation",
+    grain="one row a patient and category of adverse event that led to permanent discontinuation",
+    description="Reasons for stopping blinatumomab for toxicity; a patient may have two, so rows are not patients.",
+    key=("patient_id", "category"),
+    columns=(
+        VIEW_PATIENT_ID,
+        word("category", TOXICITY_CATEGORY, "Category of the adverse event."),
+        day("discontinuation_date", "Onset of the first such event."),
+        count("n_events", "Adverse events of the category with action discontinued.", of="events"),
+    ),
+)
+
+ATTRITION = View(
+    name="attrition",
+    grain="one row a step",
+    description="From what was submitted to what is analysed: patients left at each step and why they left.",
+    key=("step_number",),
+    columns=(
+        Column(
+            name="step_number",
+            type=Type.INTEGER,
+            description="Order of the step.",
+            minimum=1,
+            privacy=Privacy.ADMINISTRATIVE,
+        ),
+        label("step", "Name of the step."),
+        label("description", "What the step keeps, in words."),
+        count("n_patients", "Patients left after the step.", of="patients"),
+        count("n_excluded", "Patients lost at the step.", of="patients"),
+    ),
+)
