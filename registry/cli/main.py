@@ -1,0 +1,110 @@
+"""Parse the command, run it, turn every ending into an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NoReturn
+
+from blinreg.registry.cli.commands import COMMANDS
+from blinreg.registry.cli.console import Console
+from blinreg.schemas.errors import BlinregError, UsageError
+
+_EXIT_CODES = """exit codes:
+  0  clean or complete          1  loaded with warnings
+  2  usage, or a refused plan   3  loaded, some rows quarantined
+  4  submission rejected        5  registry locked or damaged
+  6  an analysis failed        70  a bug of blinreg
+"""
+
+_BUG = 70
+_INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are ours: one line, a next step, the same exit code everywhere."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, next_step=f"see `{self.prog} --help`")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser from the commands' own declarations."""
+    parser = _Parser(
+        prog="blinreg",
+        description="A registry of real-world blinatumomab patients, with the survival analyses it exists for.",
+        epilog=_EXIT_CODES + "\nexample:\n  blinreg demo --out demo",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"blinreg {version('blinreg')}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.NAME,
+            help=command.HELP,
+            description=command.__doc__,
+            epilog=f"example:\n  {command.EXAMPLE}\n\n{_EXIT_CODES}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(sub)
+        sub.add_argument("--json", action="store_true", help="write the result and events as JSON, for machines")
+        sub.add_argument("--quiet", action="store_true", help="say nothing while working")
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+def _report_bug(console: Console, error: Exception) -> int:
+    """Say where it broke, and nothing that could be patient data: an exception's text may quote a value."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{frame.name}, line {frame.lineno} of {os.path.basename(frame.filename)}"  # noqa: PTH119
+    if os.environ.get("BLINREG_TRACEBACK") == "1":
+        traceback.print_exception(error)
+    console.error(
+        BlinregError(
+            f"a bug of blinreg: {type(error).__name__} in {where}",
+            next_step="report this line; BLINREG_TRACEBACK=1 shows the trace, which may quote data",
+        )
+    )
+    return _BUG
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code, as ``blinreg --help`` lists them.
+
+    Examples
+    --------
+    >>> main(["status", "--quiet"])
+    2
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    console = Console(as_json="--json" in arguments)
+    try:
+        args = build_parser().parse_args(arguments)
+        console.quiet = args.quiet
+        return int(args.run(args, console))
+    except BlinregError as error:
+        console.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.error(BlinregError("interrupted; what was not finished was not kept"))
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (head, less): not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 -- the last line of defence: an exit code, never a stack trace
+        return _report_bug(console, error)
