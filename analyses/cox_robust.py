@@ -1,0 +1,69 @@
+"""Cluster-robust (sandwich) variance of a Cox model.
+
+Lin and Wei, J Am Stat Assoc 1989;84:1074-1078; with Efron's ties as in R's
+``survival`` (residuals of type "score", weighted, collapsed by cluster).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from blinreg.analyses.cox_likelihood import CoxLikelihood, RiskSums
+from blinreg.analyses.cox_sums import Array, Index, bucket_sums
+
+
+def score_residuals(likelihood: CoxLikelihood, sums: RiskSums) -> Array:
+    """Give each row's contribution to the score, without its case weight, in scaled covariates (n, p).
+
+    A row adds ``x - mean`` over the hazard it lived through with a minus sign, and
+    once, averaged over the tie terms, where it fails. Times the case weights, the
+    rows sum to the score.
+
+    Parameters
+    ----------
+    likelihood : CoxLikelihood
+        The data and the rule for ties.
+    sums : RiskSums
+        ``likelihood.sums(coef)``: at the fitted coefficients, or at zero.
+    """
+    rows, terms, c = likelihood.rows, likelihood.terms, sums.c
+    hazard = likelihood.hazard_lived(c[0, 1], c[1, 1])
+    left = sums.s0[terms.slot] - terms.fraction * sums.t0[terms.slot]
+    n_terms = np.bincount(terms.slot, minlength=len(sums.s0))
+    out = np.empty(rows.x.shape, order="F")
+    risk = np.exp(np.log(sums.relative_risk) - np.log(rows.weight))
+    for j in range(rows.x.shape[1]):
+        mean = (sums.s1[terms.slot, j] - terms.fraction * sums.t1[terms.slot, j]) / left
+        averaged = bucket_sums(terms.slot, mean, len(n_terms)) / np.maximum(n_terms, 1)
+        drift = likelihood.hazard_lived(
+            c[0, 2] * sums.s1[:, j] - c[1, 2] * sums.t1[:, j],
+            c[1, 2] * sums.s1[:, j] - c[2, 2] * sums.t1[:, j],
+        )
+        out[:, j] = -risk * (rows.x[:, j] * hazard - drift)
+        out[rows.event_row, j] += rows.x[rows.event_row, j] - averaged[rows.event_slot]
+    return out
+
+
+def by_cluster(likelihood: CoxLikelihood, sums: RiskSums, cluster: Index) -> Array:
+    """Sum the weighted score residuals over clusters (clusters, p).
+
+    Parameters
+    ----------
+    likelihood : CoxLikelihood
+        The data and the rule for ties.
+    sums : RiskSums
+        ``likelihood.sums(coef)``.
+    cluster : int array (n,)
+        0 .. clusters - 1, of the rows of ``likelihood``.
+    """
+    residuals = score_residuals(likelihood, sums)
+    weight = likelihood.rows.weight
+    n_clusters = int(cluster.max()) + 1
+    columns = [bucket_sums(cluster, weight * residuals[:, j], n_clusters) for j in range(residuals.shape[1])]
+    return np.column_stack(columns)
+
+
+def sandwich(scores: Array, variance: Array) -> Array:
+    """Robust variance (p, p) from cluster scores (clusters, p) and the model's variance (p, p)."""
+    influence = scores @ variance
+    return np.asarray(influence.T @ influence, dtype=np.float64)

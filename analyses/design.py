@@ -1,0 +1,246 @@
+"""From named columns to the terms of a regression: one place for cox and logistic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from blinreg.schemas.errors import InputError, nearest
+
+Array = NDArray[np.float64]
+
+# An error that lists levels stays readable; levels are codes or categories, never identifiers.
+MAX_LEVELS = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """Terms and their values.
+
+    Attributes
+    ----------
+    terms : tuple of str
+        ``age``; ``donor[haploidentical]`` for a level against the reference; ``age:allo_hct``.
+    matrix : array (n, p)
+        Columns contiguous.
+    reference : dict of str to str
+        The reference level of every categorical covariate.
+    """
+
+    terms: tuple[str, ...]
+    matrix: Array
+    reference: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The indicator columns, or the one numeric column, of one covariate."""
+
+    terms: tuple[str, ...]
+    columns: tuple[Array, ...]
+
+
+def covariate_columns(covariates: Sequence[str]) -> list[str]:
+    """List the columns that covariates name; ``a:b`` names a and b.
+
+    Raises
+    ------
+    InputError
+        No covariate, or one named twice.
+
+    Examples
+    --------
+    >>> covariate_columns(["age", "age:allo_hct"])
+    ['age', 'allo_hct']
+    """
+    return list(dict.fromkeys(part for name in _listed(covariates) for part in name.split(":")))
+
+
+def build_design(
+    frame: pl.DataFrame,
+    covariates: Sequence[str],
+    *,
+    reference: Mapping[str, str] | None = None,
+) -> Design:
+    """Make the design matrix.
+
+    Numbers stay numbers, booleans are 0 and 1, text and categories become one
+    indicator a level other than the reference (treatment contrasts, as in R).
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Complete rows.
+    covariates : sequence of str
+        Columns, or interactions ``a:b`` of columns.
+    reference : mapping of str to str, optional
+        Reference level of categorical covariates; otherwise the first level in sorted order.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    InputError
+        A reference for something that is no categorical covariate, an unknown
+        level, a type that is neither number, boolean nor text, an infinite value.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"age": [40, 50, 60], "sex": ["female", "male", "female"]})
+    >>> build_design(frame, ["age", "sex"]).terms
+    ('age', 'sex[male]')
+    """
+    names = _listed(covariates)
+    chosen: dict[str, str] = {}
+    blocks: dict[str, _Block] = {}
+    wanted = dict(reference or {})
+    for column in covariate_columns(names):
+        blocks[column] = _block(frame[column], wanted.pop(column, None), chosen)
+    if wanted:
+        unknown = ", ".join(sorted(wanted))
+        raise InputError(
+            f"reference names {unknown}, not among the covariates", next_step=nearest(unknown, list(blocks))
+        )
+    terms: list[str] = []
+    columns: list[Array] = []
+    for name in names:
+        block = _interaction([blocks[part] for part in name.split(":")])
+        terms.extend(block.terms)
+        columns.extend(block.columns)
+    matrix = np.empty((frame.height, len(columns)), order="F")
+    for j, values in enumerate(columns):
+        matrix[:, j] = values
+    return Design(tuple(terms), matrix, chosen)
+
+
+def standardise(
+    matrix: Array,
+    stratum: NDArray[np.intp] | None = None,
+    *,
+    n_strata: int = 1,
+    rows: NDArray[np.intp] | None = None,
+) -> tuple[Array, Array]:
+    """Centre each column within strata and scale it to unit spread.
+
+    Parameters
+    ----------
+    matrix : array (n, p)
+        Covariates.
+    stratum : int array (n,), optional
+        0 .. n_strata - 1; needed for more than one.
+    n_strata : int
+        Number of strata.
+    rows : int array, optional
+        Take these rows only; ``stratum`` is of them.
+
+    Returns
+    -------
+    array (n, p)
+        Columns contiguous. A column that is constant in every stratum is exactly zero.
+    array (p,)
+        The spread divided out (1 for a constant column).
+
+    Examples
+    --------
+    >>> standardise(np.array([[1.0], [3.0]]))[0].ravel().tolist()
+    [-1.0, 1.0]
+    """
+    n_terms = matrix.shape[1]
+    out = np.empty((len(matrix) if rows is None else len(rows), n_terms), order="F")
+    scale = np.ones(n_terms)
+    for j in range(n_terms):
+        column = matrix[:, j] if rows is None else matrix[rows, j]
+        centred = centre(column, stratum, n_strata=n_strata)
+        largest = float(np.abs(column).max(initial=0.0))
+        spread = float(np.abs(centred).max(initial=0.0))
+        # A constant column keeps only the rounding of its mean.
+        if spread <= 1e-13 * largest:
+            out[:, j] = 0.0
+            continue
+        centred /= spread
+        unit = float(np.sqrt(np.mean(centred * centred)))
+        out[:, j] = centred / unit
+        scale[j] = spread * unit
+    return out, scale
+
+
+def centre(column: Array, stratum: NDArray[np.intp] | None = None, *, n_strata: int = 1) -> Array:
+    """Subtract the mean of each stratum from a column (n,)."""
+    if stratum is None or n_strata == 1:
+        return np.asarray(column - column.mean())
+    size = np.maximum(np.bincount(stratum, minlength=n_strata), 1)
+    mean = np.bincount(stratum, weights=column, minlength=n_strata) / size
+    return np.asarray(column - mean[stratum])
+
+
+def _listed(covariates: Sequence[str]) -> list[str]:
+    names = [covariates] if isinstance(covariates, str) else list(covariates)
+    if not names:
+        raise InputError("no covariate is named", next_step='name at least one, covariates=["age"]')
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"covariates name {', '.join(twice)} more than once", next_step="name each once")
+    return names
+
+
+def _block(column: pl.Series, reference: str | None, chosen: dict[str, str]) -> _Block:
+    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        return _indicators(column.cast(pl.String), reference, chosen)
+    if reference is not None:
+        raise InputError(
+            f"covariate {column.name} is {column.dtype}, so it has no reference level",
+            next_step=f"leave {column.name} out of reference, or give it as text",
+        )
+    if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
+        raise InputError(
+            f"covariate {column.name} is {column.dtype}; a covariate is a number, a boolean or text",
+            next_step="turn a date into days from the origin",
+        )
+    values = column.cast(pl.Float64).to_numpy()
+    endless = int(np.count_nonzero(~np.isfinite(values)))
+    if endless:
+        raise InputError(
+            f"covariate {column.name} has {endless} infinite values", next_step="correct them or leave them out"
+        )
+    return _Block((column.name,), (values,))
+
+
+def _indicators(column: pl.Series, reference: str | None, chosen: dict[str, str]) -> _Block:
+    levels = column.unique().sort().to_list()
+    if len(levels) > MAX_LEVELS:
+        raise InputError(
+            f"covariate {column.name} has {len(levels)} different texts, more than {MAX_LEVELS}",
+            next_step="group its levels, or use it as strata or cluster if it identifies",
+        )
+    base = levels[0] if reference is None else reference
+    if base not in levels:
+        raise InputError(f"reference {base!r} is not a level of {column.name}", next_step=nearest(str(base), levels))
+    if len(levels) == 1:
+        raise InputError(
+            f"covariate {column.name} is constant (one level in all rows), so it has no estimable effect",
+            next_step=f"leave {column.name} out",
+        )
+    chosen[column.name] = base
+    others = [level for level in levels if level != base]
+    return _Block(
+        tuple(f"{column.name}[{level}]" for level in others),
+        tuple((column == level).cast(pl.Float64).to_numpy() for level in others),
+    )
+
+
+def _interaction(blocks: list[_Block]) -> _Block:
+    """Multiply blocks term by term; the first part's levels vary fastest, as in R."""
+    product = blocks[0]
+    for block in blocks[1:]:
+        pairs = [(i, j) for j in range(len(block.terms)) for i in range(len(product.terms))]
+        product = _Block(
+            tuple(f"{product.terms[i]}:{block.terms[j]}" for i, j in pairs),
+            tuple(product.columns[i] * block.columns[j] for i, j in pairs),
+        )
+    return product

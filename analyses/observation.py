@@ -1,0 +1,160 @@
+"""From a caller's rows and column names to the risk table an estimator reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from blinreg.analyses.inputs import CountingProcess, Integers, Missing, Rows, counting_process
+from blinreg.analyses.risk_table import Label, RiskTable, risk_table
+from blinreg.schemas.errors import InputError
+
+#: The label of the one group, or stratum, where none was asked for.
+EVERYBODY = "all"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """A risk table and how many rows were left out on the way to it."""
+
+    risk: RiskTable
+    n_missing: int
+
+
+def observe(
+    rows: Rows,
+    *,
+    by: str | None,
+    strata: Sequence[str] = (),
+    id: str | None,  # noqa: A002 - the field's name for the column
+    start: str | None,
+    stop: str,
+    event: str,
+    missing: Missing,
+    landmark: float | None = None,
+    causes: bool = False,
+) -> Observation:
+    """Check the rows, code groups and strata, cut at the landmark and sum.
+
+    Parameters
+    ----------
+    rows : Rows
+        See `blinreg.analyses.inputs.to_frame`.
+    by : str or None
+        Group column; it may change within a subject.
+    strata : sequence of str
+        Columns whose combinations are the strata.
+    id, start, stop, event, missing
+        See `blinreg.analyses.inputs.counting_process`.
+    landmark : float or None
+        Keep rows with stop > landmark and start them there; times stay counted from the origin.
+    causes : bool
+        `event` holds causes (0 censored).
+
+    Returns
+    -------
+    Observation
+
+    Raises
+    ------
+    InputError
+        A rule of the rows is broken, or nobody is at risk after the landmark.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"stop": [3, 5], "event": [1, 0]})
+    >>> observe(rows, by=None, id=None, start=None, stop="stop", event="event", missing="refuse").risk.n
+    2
+    """
+    by_columns = [] if by is None else [by]
+    process, extra = counting_process(
+        rows,
+        id=id,
+        start=start,
+        stop=stop,
+        event=event,
+        extra=[*by_columns, *strata],
+        missing=missing,
+        causes=causes,
+    )
+    if landmark is not None:
+        process, kept = _after(process, landmark)
+        extra = extra[kept.tolist()] if extra.columns else extra
+    n_rows = process.stop.size
+    group, groups = coded(extra, by_columns, n_rows=n_rows)
+    stratum, strata_labels = coded(extra, list(strata), n_rows=n_rows)
+    codes = tuple(np.unique(process.event[process.event > 0]).tolist()) if causes else (1,)
+    risk = risk_table(
+        process,
+        group,
+        stratum,
+        groups=tuple(label[0] for label in groups) if by else (EVERYBODY,),
+        strata=strata_labels if strata else (EVERYBODY,),
+        causes=codes or (1,),
+    )
+    return Observation(risk, process.n_missing)
+
+
+def coded(
+    frame: pl.DataFrame, columns: Sequence[str], *, n_rows: int
+) -> tuple[Integers, tuple[tuple[Label, ...], ...]]:
+    """Code the combinations of the columns' values 0, 1, ... in sorted order.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Holds the columns, without missing values.
+    columns : sequence of str
+        None of them gives the single code 0.
+    n_rows : int
+        Rows of the frame; a frame without columns does not know.
+
+    Returns
+    -------
+    codes : ndarray of int64, shape (n_rows,)
+    labels : tuple of tuple
+        The values of each code, one for each column.
+
+    Examples
+    --------
+    >>> codes, labels = coded(pl.DataFrame({"arm": ["b", "a", "b"]}), ["arm"], n_rows=3)
+    >>> codes.tolist(), labels
+    ([1, 0, 1], (('a',), ('b',)))
+    """
+    codes = np.zeros(n_rows, dtype=np.int64)
+    if not columns:
+        return codes, ((),)
+    for name in columns:
+        ranks = frame[name].rank("dense").to_numpy().astype(np.int64)
+        codes = np.unique(codes * (int(ranks.max()) + 1) + ranks, return_inverse=True)[1].astype(np.int64)
+    first = np.unique(codes, return_index=True)[1]
+    values = frame.select(columns)[first.tolist()].rows()
+    return codes, tuple(tuple(_plain(value) for value in row) for row in values)
+
+
+def _plain(value: object) -> Label:
+    """Write 1.0 as 1: a group column that once held missing values arrives as floats."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str | int | float):
+        return value
+    return str(value)
+
+
+def _after(process: CountingProcess, landmark: float) -> tuple[CountingProcess, Integers]:
+    kept = np.flatnonzero(process.stop > landmark)
+    if not kept.size:
+        raise InputError(f"nobody is at risk after the landmark {landmark:g}", next_step="choose an earlier landmark")
+    subject = np.unique(process.subject[kept], return_inverse=True)[1].astype(np.int64)
+    cut = replace(
+        process,
+        subject=subject,
+        start=np.maximum(process.start[kept], landmark),
+        stop=process.stop[kept],
+        event=process.event[kept],
+        n_subjects=int(subject.max()) + 1,
+    )
+    return cut, kept
