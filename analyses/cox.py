@@ -8,29 +8,17 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from blinreg.analyses.cox_fit import CoxFit, fit_cox
 from blinreg.analyses.cox_grid import place
-from blinreg.analyses.cox_likelihood import CoxLikelihood
 from blinreg.analyses.cox_result import CoxResult
-from blinreg.analyses.cox_robust import by_cluster, sandwich
-from blinreg.analyses.design import Design, build_design, covariate_columns
-from blinreg.analyses.inference import (
-    ChiSquared,
-    LogLikelihood,
-    check_conf_level,
-    chi_squared,
-    quadratic_test,
-    term_table,
-    wald_columns,
-)
+from blinreg.analyses.cox_sums import Array, Index
+from blinreg.analyses.design import build_design, covariate_columns
+from blinreg.analyses.inference import check_conf_level, chi_squared, quadratic_test, term_table, wald_columns
 from blinreg.analyses.inputs import CountingProcess, Missing, Rows, counting_process
-from blinreg.analyses.newton import Evaluation, Maximum, check_endless, check_singular, inverse, maximise
 from blinreg.analyses.observation import coded
 from blinreg.schemas.errors import InputError
 
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 Ties = Literal["efron", "breslow"]
 
 
@@ -128,7 +116,16 @@ def cox(
         )
     design = build_design(frame, covariates, reference=reference)
     columns = _columns(frame, strata=strata, cluster=cluster, weights=weights, offset=offset)
-    fit = _fit(data, design, columns, ties)
+    placed = place(
+        start=data.start,
+        stop=data.stop,
+        event=data.event == 1,
+        x=design.matrix,
+        stratum=columns.stratum,
+        weight=columns.weight,
+        offset=columns.offset,
+    )
+    fit = fit_cox(placed, design.terms, ties=ties, cluster=columns.cluster)
     return CoxResult(
         table=_table(design.terms, fit, conf_level),
         log_likelihood=fit.log_likelihood,
@@ -170,20 +167,6 @@ class _Columns:
         return None if self.cluster is None else int(self.cluster.max()) + 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Fit:
-    """The fit on the covariates' own scale."""
-
-    coef: Array
-    variance: Array
-    robust_variance: Array | None
-    log_likelihood: LogLikelihood
-    score_test: ChiSquared
-    robust_score_test: ChiSquared | None
-    converged: bool
-    n_iterations: int
-
-
 def _columns(
     frame: pl.DataFrame, *, strata: tuple[str, ...], cluster: str | None, weights: str | None, offset: str | None
 ) -> _Columns:
@@ -217,68 +200,7 @@ def _numbers(column: pl.Series, role: str) -> Array:
     return values
 
 
-def _fit(data: CountingProcess, design: Design, columns: _Columns, ties: str) -> _Fit:
-    rows = place(
-        start=data.start,
-        stop=data.stop,
-        event=data.event == 1,
-        x=design.matrix,
-        stratum=columns.stratum,
-        weight=columns.weight,
-        offset=columns.offset,
-    )
-    likelihood = CoxLikelihood(rows, ties)
-    maximum = _maximise(likelihood, design.terms)
-    variance = inverse(maximum.fitted.information)
-    robust, robust_score_test = None, None
-    if columns.cluster is not None:
-        cluster = columns.cluster[rows.position]
-        robust = sandwich(by_cluster(likelihood, likelihood.sums(maximum.coef), cluster), variance)
-        null = by_cluster(likelihood, likelihood.sums(np.zeros_like(maximum.coef)), cluster)
-        robust_score_test = quadratic_test(null.sum(axis=0), null.T @ null)
-    unscale = np.outer(1 / rows.scale, 1 / rows.scale)
-    return _Fit(
-        coef=maximum.coef / rows.scale,
-        variance=variance * unscale,
-        robust_variance=None if robust is None else robust * unscale,
-        log_likelihood=LogLikelihood(maximum.null.log_likelihood, maximum.fitted.log_likelihood),
-        score_test=quadratic_test(maximum.null.score, maximum.null.information),
-        robust_score_test=robust_score_test,
-        converged=maximum.converged,
-        n_iterations=maximum.n_iterations,
-    )
-
-
-def _maximise(likelihood: CoxLikelihood, terms: tuple[str, ...]) -> Maximum:
-    events = float(likelihood.terms.weight.sum())
-
-    def check_start(null: Evaluation) -> None:
-        if not np.isfinite(null.log_likelihood):
-            raise InputError(
-                "the offset differs between rows at risk by more than a relative risk can hold",
-                next_step="check the unit of the offset; it is added to the log hazard ratio",
-            )
-        check_singular(
-            null.information,
-            terms,
-            unit=events,
-            hint="is constant among those at risk whenever an event happens",
-        )
-
-    def check_flat(step: Array) -> None:
-        check_endless(
-            likelihood.rows.x,
-            step,
-            terms,
-            phenomenon="monotone likelihood",
-            advice="{terms} separates those with an event from those without: join levels, leave it out, "
-            "or describe it by counts",
-        )
-
-    return maximise(likelihood, matrix=likelihood.rows.x, check_start=check_start, check_flat=check_flat)
-
-
-def _table(terms: Sequence[str], fit: _Fit, conf_level: float) -> pl.DataFrame:
+def _table(terms: Sequence[str], fit: CoxFit, conf_level: float) -> pl.DataFrame:
     se = np.sqrt(np.diag(fit.variance))
     robust = np.full(len(se), np.nan) if fit.robust_variance is None else np.sqrt(np.diag(fit.robust_variance))
     used = se if fit.robust_variance is None else robust

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from blinreg.analyses.newton import solve
 from blinreg.schemas.errors import InputError
 
 Array = NDArray[np.float64]
@@ -72,10 +71,14 @@ def quadratic_test(vector: Array, variance: Array) -> ChiSquared:
     A cluster-robust variance from fewer clusters than terms has no inverse; the
     test then uses the generalised inverse over the directions that vary.
     """
-    rank = int(np.linalg.matrix_rank(variance, hermitian=True))
+    # The unit of a covariate must not decide what counts as zero.
+    diagonal = np.diag(variance)
+    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled, unit = vector * scale, variance * np.outer(scale, scale)
+    rank = int(np.linalg.matrix_rank(unit, hermitian=True))
     if rank == len(vector):
-        return chi_squared(float(vector @ solve(variance, vector)), rank)
-    return chi_squared(float(vector @ np.linalg.pinv(variance, hermitian=True) @ vector), rank)
+        return chi_squared(float(scaled @ np.linalg.solve(unit, scaled)), rank)
+    return chi_squared(float(scaled @ np.linalg.pinv(unit, hermitian=True) @ scaled), rank)
 
 
 def normal_quantile(conf_level: float) -> float:
@@ -106,9 +109,10 @@ def wald_columns(coef: Array, se: Array, *, ratio_name: str, conf_level: float) 
     from scipy.special import ndtr
 
     width = normal_quantile(conf_level) * se
-    with np.errstate(over="ignore"):
+    # A robust standard error can be 0 with very few clusters.
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         ratio, lower, upper = np.exp(coef), np.exp(coef - width), np.exp(coef + width)
-    z = coef / se
+        z = coef / se
     return {
         ratio_name: ratio,
         "lower": lower,

@@ -62,6 +62,7 @@ def rate_plot(
     ax.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     ax.set_xlabel(f"Rate ({100 * conf_level:g}% CI)", fontsize=FONT_SIZE + 0.5)
     ax.tick_params(labelsize=FONT_SIZE, colors="#222222")
+    ax.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
     if title:

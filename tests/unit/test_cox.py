@@ -313,6 +313,22 @@ def test_large_values_need_no_centring_by_the_caller() -> None:
     assert_allclose(cox(shifted, ["age"]).table["coef"], cox(rows, ["age"]).table["coef"], rtol=1e-6)
 
 
+def test_units_far_apart_do_not_cost_the_wald_test_its_degrees_of_freedom() -> None:
+    rows = cohort()
+    result = cox(rows, ["age", "allo_hct"], cluster="donor")
+    wild = cox(rows.with_columns(pl.col("age") * 1e-9, pl.col("allo_hct") * 1e9), ["age", "allo_hct"], cluster="donor")
+    assert wild.wald_test.df == result.wald_test.df == 2
+    assert wild.wald_test.statistic == pytest.approx(result.wald_test.statistic, rel=1e-8)
+
+
+def test_fewer_clusters_than_terms_cost_degrees_of_freedom() -> None:
+    rows = cohort(site=[0, 1] * 20)
+    result = cox(rows, ["age", "allo_hct"], cluster="site")
+    assert result.wald_test.df == 1
+    assert result.likelihood_ratio_test.df == 2
+    assert result.n_clusters == 2
+
+
 def test_plot_has_a_line_for_each_term() -> None:
     axes = cox(cohort(), ["age", "allo_hct"]).plot()
     texts = [label.get_text() for label in axes.get_yticklabels()] + [text.get_text() for text in axes.texts]
