@@ -15,36 +15,71 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from blinreg.analyses.check_counting_process import check_counting_process
+    from blinreg.analyses.cochran_mantel_haenszel import cochran_mantel_haenszel
     from blinreg.analyses.cox import cox
     from blinreg.analyses.cumulative_incidence import cumulative_incidence
+    from blinreg.analyses.fine_gray import fine_gray, fine_gray_rows
+    from blinreg.analyses.follow_up import follow_up
+    from blinreg.analyses.gray import gray
+    from blinreg.analyses.incidence_rate import incidence_rate
     from blinreg.analyses.kaplan_meier import kaplan_meier
+    from blinreg.analyses.landmark import landmark
     from blinreg.analyses.log_rank import log_rank
     from blinreg.analyses.logistic import logistic
     from blinreg.analyses.mantel_byar import mantel_byar
+    from blinreg.analyses.multistate import multistate
+    from blinreg.analyses.odds_ratio import odds_ratio
+    from blinreg.analyses.proportion_difference import proportion_difference
     from blinreg.analyses.response_rate import response_rate
+    from blinreg.analyses.rmst import rmst
     from blinreg.analyses.simon_makuch import simon_makuch
     from blinreg.analyses.table_one import table_one
 
 _MODULE_OF = {
+    "check_counting_process": "blinreg.analyses.check_counting_process",
+    "cochran_mantel_haenszel": "blinreg.analyses.cochran_mantel_haenszel",
     "cox": "blinreg.analyses.cox",
     "cumulative_incidence": "blinreg.analyses.cumulative_incidence",
+    "fine_gray": "blinreg.analyses.fine_gray",
+    "fine_gray_rows": "blinreg.analyses.fine_gray",
+    "follow_up": "blinreg.analyses.follow_up",
+    "gray": "blinreg.analyses.gray",
+    "incidence_rate": "blinreg.analyses.incidence_rate",
     "kaplan_meier": "blinreg.analyses.kaplan_meier",
+    "landmark": "blinreg.analyses.landmark",
     "log_rank": "blinreg.analyses.log_rank",
     "logistic": "blinreg.analyses.logistic",
     "mantel_byar": "blinreg.analyses.mantel_byar",
+    "multistate": "blinreg.analyses.multistate",
+    "odds_ratio": "blinreg.analyses.odds_ratio",
+    "proportion_difference": "blinreg.analyses.proportion_difference",
     "response_rate": "blinreg.analyses.response_rate",
+    "rmst": "blinreg.analyses.rmst",
     "simon_makuch": "blinreg.analyses.simon_makuch",
     "table_one": "blinreg.analyses.table_one",
 }
 
 __all__ = [
+    "check_counting_process",
+    "cochran_mantel_haenszel",
     "cox",
     "cumulative_incidence",
+    "fine_gray",
+    "fine_gray_rows",
+    "follow_up",
+    "gray",
+    "incidence_rate",
     "kaplan_meier",
+    "landmark",
     "log_rank",
     "logistic",
     "mantel_byar",
+    "multistate",
+    "odds_ratio",
+    "proportion_difference",
     "response_rate",
+    "rmst",
     "simon_makuch",
     "table_one",
 ]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from blinreg.analyses.plot import IncidenceOptions
 
 IncidenceConfType = Literal["log-log", "plain"]
+SeType = Literal["greenwood", "aalen"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +40,7 @@ class CumulativeIncidence:
     conf_type, conf_level : str, float
         "log-log" is symmetric on log(-log F).
     se_type : str
-        "greenwood": the multinomial (Greenwood-type) variance.
+        "greenwood": the multinomial (Greenwood-type) variance; "aalen": as ``cmprsk::cuminc``.
     time_unit : str
     risk : RiskTable
     """
@@ -51,7 +52,7 @@ class CumulativeIncidence:
     causes: tuple[int, ...]
     conf_type: IncidenceConfType
     conf_level: float
-    se_type: str
+    se_type: SeType
     time_unit: str
     risk: RiskTable
 
@@ -118,6 +119,7 @@ def cumulative_incidence(
     event: str = "event",
     conf_type: IncidenceConfType = "log-log",
     conf_level: float = 0.95,
+    se_type: SeType = "greenwood",
     missing: Missing = "refuse",
     time_unit: str = "days",
 ) -> CumulativeIncidence:
@@ -135,6 +137,8 @@ def cumulative_incidence(
         Column with 0 = censored, else the code of the cause (1, 2, ...).
     conf_type : {"log-log", "plain"}
         Scale of the limits: log(-log F), as R's ``conf.type="log-log"``, or F.
+    se_type : {"greenwood", "aalen"}
+        Variance; see Notes.
     id, start, stop, conf_level, missing, time_unit
         See `blinreg.analyses.kaplan_meier`.
 
@@ -153,7 +157,9 @@ def cumulative_incidence(
     variance, Andersen, Borgan, Gill and Keiding, Statistical Models Based on Counting
     Processes (1993), chapter IV. R: ``survfit(Surv(start, stop, factor(event)) ~ by)``; its infinitesimal
     jackknife equals this for right-censored data and differs by about 1% with
-    delayed entry. ``cmprsk::cuminc`` uses another variance.
+    delayed entry. ``cmprsk::cuminc`` (and EZR) has the variance of Aalen, Annals of Statistics
+    1978;6:534-545, which weighs tied events otherwise and moves only at events of the cause:
+    ``se_type="aalen"``.
 
     Examples
     --------
@@ -168,17 +174,19 @@ def cumulative_incidence(
             f"conf_type={conf_type!r} is not offered for cumulative incidence",
             next_step="use 'log-log' or 'plain'",
         )
+    if se_type not in get_args(SeType):
+        raise InputError(f"se_type={se_type!r} is unknown", next_step="use 'greenwood' or 'aalen'")
     seen = observe(rows, by=by, id=id, start=start, stop=stop, event=event, missing=missing, causes=True)
     risk = seen.risk
     return CumulativeIncidence(
-        table=_table(risk, conf_type, conf_level),
+        table=_table(risk, se_type, conf_type, conf_level),
         n=risk.n,
         n_events=int(risk.n_events.sum()),
         n_missing=seen.n_missing,
         causes=risk.causes,
         conf_type=conf_type,
         conf_level=conf_level,
-        se_type="greenwood",
+        se_type=se_type,
         time_unit=time_unit,
         risk=risk,
     )
@@ -227,14 +235,56 @@ def aalen_johansen(n_at_risk: Integers, n_events: Integers, n_of_cause: Integers
     return np.cumsum(increment), np.sqrt(np.maximum(variance, 0.0))
 
 
-def _table(risk: RiskTable, conf_type: IncidenceConfType, conf_level: float) -> pl.DataFrame:
+def aalen_se(n_at_risk: Integers, n_events: Integers, n_of_cause: Integers) -> Floats:
+    """Give the standard error of the cumulative incidence as ``cmprsk::cuminc`` does.
+
+    Parameters
+    ----------
+    n_at_risk, n_events, n_of_cause : ndarray of int64, shape (k,)
+        As for `aalen_johansen`.
+
+    Returns
+    -------
+    ndarray of float64, shape (k,)
+
+    Notes
+    -----
+    With S the survival after a time, an event of the cause moves F(t) by 1 + (F - F(t)) / S and
+    a competing one by (F - F(t)) / S times S before / n; the variance sums the squares, with
+    the hypergeometric correction for ties, up to the last event of the cause.
+
+    Examples
+    --------
+    >>> aalen_se(np.array([2, 1]), np.array([1, 1]), np.array([1, 0])).round(4).tolist()
+    [0.5, 0.5]
+    """
+    n, of_cause = n_at_risk.astype(np.float64), n_of_cause.astype(np.float64)
+    after = np.cumprod(1 - n_events / n)
+    before = np.concatenate(([1.0], after[:-1]))
+    reached = np.cumsum(before * of_cause / n)
+    inverse = np.divide(1.0, after, out=np.zeros_like(after), where=after > 0)
+    sums = np.zeros((3, n.size))
+    for d, direct in ((of_cause, 1.0), (np.where(after > 0, n_events - of_cause, 0.0), 0.0)):
+        tied = np.where(d > 1, 1 - (d - 1) / np.maximum(n - 1, 1), 1.0)
+        step = before**2 * tied * d / n**2
+        moved = direct + inverse * reached
+        sums += np.cumsum([moved**2 * step, inverse * moved * step, inverse**2 * step], axis=1)
+    variance = sums[0] - 2 * reached * sums[1] + reached**2 * sums[2]
+    last = np.maximum.accumulate(np.where(of_cause > 0, np.arange(n.size), -1))
+    return np.sqrt(np.where(last >= 0, np.maximum(variance[last], 0.0), 0.0))
+
+
+def _table(risk: RiskTable, se_type: SeType, conf_type: IncidenceConfType, conf_level: float) -> pl.DataFrame:
     at_risk, left = risk.n_at_risk(), risk.n_left()
     frames = []
     for index, label in enumerate(risk.groups):
         rows = np.flatnonzero(left[:, index])
         n, events = at_risk[rows, index], risk.n_events[rows, index]
         for position, cause in enumerate(risk.causes):
-            incidence, se = aalen_johansen(n, events.sum(axis=1), events[:, position])
+            counts = (n, events.sum(axis=1), events[:, position])
+            incidence, se = aalen_johansen(*counts)
+            if se_type == "aalen":
+                se = aalen_se(*counts)
             lower, upper = pointwise_limits(incidence, se, conf_type, conf_level)
             columns = {
                 "time": risk.time[rows],

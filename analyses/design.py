@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import polars as pl
@@ -37,11 +38,28 @@ class Design:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
-    """The indicator columns, or the one numeric column, of one covariate."""
+class Factor:
+    """A column as it enters a term: the number itself, or 1 where the text is ``level`` and else 0."""
 
-    terms: tuple[str, ...]
-    columns: tuple[Array, ...]
+    column: str
+    level: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One coefficient: the product of its factors."""
+
+    name: str
+    factors: tuple[Factor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Covariate:
+    """A column named as covariate: its type, and its levels in sorted order where it is text."""
+
+    name: str
+    dtype: pl.DataType
+    levels: tuple[str, ...] | None
 
 
 def covariate_columns(covariates: Sequence[str]) -> list[str]:
@@ -96,27 +114,68 @@ def build_design(
     >>> build_design(frame, ["age", "sex"]).terms
     ('age', 'sex[male]')
     """
-    names = _listed(covariates)
-    chosen: dict[str, str] = {}
-    blocks: dict[str, _Block] = {}
+    columns = [_covariate(frame[name]) for name in covariate_columns(covariates)]
+    terms, chosen = list_terms(columns, covariates, reference)
+    values: dict[Factor, Array] = {}
+    for factor in dict.fromkeys(factor for term in terms for factor in term.factors):
+        column = frame[factor.column]
+        taken = column if factor.level is None else column.cast(pl.String) == factor.level
+        values[factor] = taken.cast(pl.Float64).to_numpy()
+    matrix = np.empty((frame.height, len(terms)), order="F")
+    for j, term in enumerate(terms):
+        matrix[:, j] = reduce(np.multiply, (values[factor] for factor in term.factors))
+        _check_finite(term.name, matrix[:, j])
+    return Design(tuple(term.name for term in terms), matrix, chosen)
+
+
+def list_terms(
+    columns: Sequence[Covariate], covariates: Sequence[str], reference: Mapping[str, str] | None
+) -> tuple[tuple[Term, ...], dict[str, str]]:
+    """List the terms that covariates make, without looking at a row.
+
+    Parameters
+    ----------
+    columns : sequence of Covariate
+        What `covariate_columns` lists.
+    covariates : sequence of str
+        Columns, or interactions ``a:b`` of columns.
+    reference : mapping of str to str, optional
+        Reference level of categorical covariates.
+
+    Returns
+    -------
+    tuple of Term
+        The first part of an interaction has the levels that vary fastest, as in R.
+    dict of str to str
+        The reference level of every categorical covariate.
+
+    Raises
+    ------
+    InputError
+        As `build_design`, except for values.
+
+    Examples
+    --------
+    >>> donor = Covariate("donor", pl.String(), ("haploidentical", "matched"))
+    >>> terms, _ = list_terms([donor], ["donor"], None)
+    >>> terms[0].name, terms[0].factors
+    ('donor[matched]', (Factor(column='donor', level='matched'),))
+    """
     wanted = dict(reference or {})
-    for column in covariate_columns(names):
-        blocks[column] = _block(frame[column], wanted.pop(column, None), chosen)
+    chosen: dict[str, str] = {}
+    parts = {column.name: _factors(column, wanted.pop(column.name, None), chosen) for column in columns}
     if wanted:
         unknown = ", ".join(sorted(wanted))
         raise InputError(
-            f"reference names {unknown}, not among the covariates", next_step=nearest(unknown, list(blocks))
+            f"reference names {unknown}, not among the covariates", next_step=nearest(unknown, list(parts))
         )
-    terms: list[str] = []
-    columns: list[Array] = []
-    for name in names:
-        block = _interaction([blocks[part] for part in name.split(":")])
-        terms.extend(block.terms)
-        columns.extend(block.columns)
-    matrix = np.empty((frame.height, len(columns)), order="F")
-    for j, values in enumerate(columns):
-        matrix[:, j] = values
-    return Design(tuple(terms), matrix, chosen)
+    terms: list[Term] = []
+    for name in _listed(covariates):
+        products: list[tuple[Factor, ...]] = [()]
+        for part in name.split(":"):
+            products = [(*product, factor) for factor in parts[part] for product in products]
+        terms += [Term(":".join(_label(factor) for factor in factors), factors) for factors in products]
+    return tuple(terms), chosen
 
 
 def standardise(
@@ -189,58 +248,62 @@ def _listed(covariates: Sequence[str]) -> list[str]:
     return names
 
 
-def _block(column: pl.Series, reference: str | None, chosen: dict[str, str]) -> _Block:
-    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
-        return _indicators(column.cast(pl.String), reference, chosen)
+def _label(factor: Factor) -> str:
+    return factor.column if factor.level is None else f"{factor.column}[{factor.level}]"
+
+
+def is_text(dtype: pl.DataType) -> bool:
+    """Tell whether a covariate of this type is categorical.
+
+    Examples
+    --------
+    >>> is_text(pl.String()), is_text(pl.Int64())
+    (True, False)
+    """
+    return dtype in (pl.String, pl.Categorical, pl.Enum)
+
+
+def _covariate(column: pl.Series) -> Covariate:
+    levels = tuple(column.cast(pl.String).unique().sort().to_list()) if is_text(column.dtype) else None
+    return Covariate(column.name, column.dtype, levels)
+
+
+def _factors(column: Covariate, reference: str | None, chosen: dict[str, str]) -> list[Factor]:
+    name, levels = column.name, column.levels
+    if levels is not None:
+        chosen[name] = _reference(name, levels, reference)
+        return [Factor(name, level) for level in levels if level != chosen[name]]
     if reference is not None:
         raise InputError(
-            f"covariate {column.name} is {column.dtype}, so it has no reference level",
-            next_step=f"leave {column.name} out of reference, or give it as text",
+            f"covariate {name} is {column.dtype}, so it has no reference level",
+            next_step=f"leave {name} out of reference, or give it as text",
         )
     if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
         raise InputError(
-            f"covariate {column.name} is {column.dtype}; a covariate is a number, a boolean or text",
+            f"covariate {name} is {column.dtype}; a covariate is a number, a boolean or text",
             next_step="turn a date into days from the origin",
         )
-    values = column.cast(pl.Float64).to_numpy()
-    endless = int(np.count_nonzero(~np.isfinite(values)))
-    if endless:
-        raise InputError(
-            f"covariate {column.name} has {endless} infinite values", next_step="correct them or leave them out"
-        )
-    return _Block((column.name,), (values,))
+    return [Factor(name, None)]
 
 
-def _indicators(column: pl.Series, reference: str | None, chosen: dict[str, str]) -> _Block:
-    levels = column.unique().sort().to_list()
+def _reference(name: str, levels: tuple[str, ...], reference: str | None) -> str:
     if len(levels) > MAX_LEVELS:
         raise InputError(
-            f"covariate {column.name} has {len(levels)} different texts, more than {MAX_LEVELS}",
+            f"covariate {name} has {len(levels)} different texts, more than {MAX_LEVELS}",
             next_step="group its levels, or use it as strata or cluster if it identifies",
         )
     base = levels[0] if reference is None else reference
     if base not in levels:
-        raise InputError(f"reference {base!r} is not a level of {column.name}", next_step=nearest(str(base), levels))
+        raise InputError(f"reference {base!r} is not a level of {name}", next_step=nearest(base, list(levels)))
     if len(levels) == 1:
         raise InputError(
-            f"covariate {column.name} is constant (one level in all rows), so it has no estimable effect",
-            next_step=f"leave {column.name} out",
+            f"covariate {name} is constant (one level in all rows), so it has no estimable effect",
+            next_step=f"leave {name} out",
         )
-    chosen[column.name] = base
-    others = [level for level in levels if level != base]
-    return _Block(
-        tuple(f"{column.name}[{level}]" for level in others),
-        tuple((column == level).cast(pl.Float64).to_numpy() for level in others),
-    )
+    return base
 
 
-def _interaction(blocks: list[_Block]) -> _Block:
-    """Multiply blocks term by term; the first part's levels vary fastest, as in R."""
-    product = blocks[0]
-    for block in blocks[1:]:
-        pairs = [(i, j) for j in range(len(block.terms)) for i in range(len(product.terms))]
-        product = _Block(
-            tuple(f"{product.terms[i]}:{block.terms[j]}" for i, j in pairs),
-            tuple(product.columns[i] * block.columns[j] for i, j in pairs),
-        )
-    return product
+def _check_finite(name: str, values: Array) -> None:
+    endless = int(np.count_nonzero(~np.isfinite(values)))
+    if endless:
+        raise InputError(f"covariate {name} has {endless} infinite values", next_step="correct them or leave them out")

@@ -68,7 +68,9 @@ class DisclosureGate:
         Parameters
         ----------
         name : str
+            Of its file, without folder and suffix.
         frame : polars.DataFrame
+            Aggregates only.
 
         Raises
         ------

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from blinreg.analyses import wording
 from blinreg.analyses.plot_style import FONT_SIZE, OKABE_ITO, new_axes, write_notes
 from blinreg.schemas.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NAMES = {"hazard_ratio": "Hazard ratio", "odds_ratio": "Odds ratio"}
+_NAMES = {
+    "hazard_ratio": "Hazard ratio",
+    "subdistribution_hazard_ratio": "Subdistribution hazard ratio",
+    "odds_ratio": "Odds ratio",
+}
 #: Intervals are cut, with an arrow, at this factor beyond the outermost estimate.
 _CUT_FACTOR = 8.0
 _TICKS = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000)
@@ -39,7 +44,7 @@ def forest_plot(
     table : polars.DataFrame
         term, the estimate, lower, upper, p_value; one row a term, drawn from the top.
     estimate : str
-        Column of the ratio: "hazard_ratio" or "odds_ratio".
+        Column of the ratio: "hazard_ratio", "subdistribution_hazard_ratio" or "odds_ratio".
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure of a height that fits.
     labels : mapping, optional
@@ -87,18 +92,14 @@ def forest_plot(
 
 
 def p_text(p_value: float | None) -> str:
-    """Write a P value as journals do.
+    """Write a P value as the tables beside the figure do; nothing where there is none.
 
     Examples
     --------
     >>> p_text(0.0004), p_text(0.0312), p_text(0.47), p_text(None)
-    ('<0.001', '0.031', '0.47', '')
+    ('<.001', '.03', '.47', '')
     """
-    if p_value is None or np.isnan(p_value):
-        return ""
-    if p_value < 0.001:
-        return "<0.001"
-    return f"{p_value:.3f}" if p_value < 0.1 else f"{p_value:.2f}"
+    return "" if p_value is None or np.isnan(p_value) else wording.p_value(p_value)
 
 
 def _limits(estimate: Any, lower: Any, upper: Any) -> tuple[float, float]:
@@ -112,7 +113,7 @@ def _limits(estimate: Any, lower: Any, upper: Any) -> tuple[float, float]:
 
 
 def _draw_row(ax: Axes, place: int, estimate: float, lower: float, upper: float) -> None:
-    if not np.isfinite(estimate) or estimate <= 0:
+    if np.isnan(estimate):
         return
     left, right = ax.get_xlim()
     colour = OKABE_ITO[0]
@@ -121,7 +122,9 @@ def _draw_row(ax: Axes, place: int, estimate: float, lower: float, upper: float)
         for limit, edge, marker in ((lower, left, "<"), (upper, right, ">")):
             if not left <= limit <= right:
                 ax.plot(edge, place, marker=marker, color=colour, markersize=6, clip_on=False, zorder=3)
-    ax.plot(estimate, place, marker="s", color=colour, markersize=6.5, zorder=3)
+    # An exact estimate may be 0 or infinite: then the interval alone can be shown.
+    if 0 < estimate < np.inf:
+        ax.plot(estimate, place, marker="s", color=colour, markersize=6.5, zorder=3)
 
 
 def _write_columns(
@@ -156,8 +159,12 @@ def _ratio_text(estimate: float | None, lower: float | None, upper: float | None
     if estimate is None or np.isnan(estimate):
         return "not estimable"
     if lower is None or upper is None:
-        return f"{estimate:.2f}"
-    return f"{estimate:.2f} ({lower:.2f} to {upper:.2f})"
+        return _number_text(estimate)
+    return f"{_number_text(estimate)} ({_number_text(lower)} to {_number_text(upper)})"
+
+
+def _number_text(value: float) -> str:
+    return "∞" if value == np.inf else f"{value:.2f}"
 
 
 def _style(ax: Axes, n_rows: int, limits: tuple[float, float], name: str, title: str | None) -> None:

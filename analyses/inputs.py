@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from blinreg.analyses.row_sequence import row_sequence
 from blinreg.schemas.errors import InputError, nearest
 
 #: polars DataFrame or LazyFrame, pandas DataFrame, pyarrow Table or DuckDB relation.
@@ -88,10 +89,8 @@ def to_frame(rows: Rows, columns: Sequence[str]) -> pl.DataFrame:
     if isinstance(rows, pl.DataFrame):
         _require(wanted, rows.columns)
         return rows.select(wanted)
-    if hasattr(rows, "pl") and hasattr(rows, "project"):
-        _require(wanted, list(rows.columns))
-        quoted = ('"' + name.replace('"', '""') + '"' for name in wanted)
-        return _as_frame(rows.project(", ".join(quoted)).pl())
+    if is_relation(rows):
+        return _as_frame(select_relation(rows, wanted).pl())
     if hasattr(rows, "column_names") and hasattr(rows, "select"):
         _require(wanted, list(rows.column_names))
         return _as_frame(pl.from_arrow(rows.select(wanted)))
@@ -158,8 +157,51 @@ def counting_process(
     """
     named = [name for name in (id, start, stop, event, *extra) if name is not None]
     frame, n_missing = complete_rows(to_frame(rows, named), missing)
+    checked = counting_arrays(frame, id=id, start=start, stop=stop, event=event, causes=causes, n_missing=n_missing)
+    _check_intervals(checked, start=start, stop=stop)
+    if id is not None:
+        check_sequences(checked, event=event, terminal=terminal)
+    return checked, frame.select(list(dict.fromkeys(extra)))
+
+
+def counting_arrays(
+    frame: pl.DataFrame,
+    *,
+    id: str | None,  # noqa: A002 - the field's name for the column
+    start: str | None,
+    stop: str,
+    event: str,
+    causes: bool = False,
+    n_missing: int = 0,
+) -> CountingProcess:
+    """Turn complete rows into arrays; only the values of single columns are checked.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Complete rows, at least one.
+    id, start, stop, event, causes
+        See `counting_process`.
+    n_missing : int
+        Kept with the arrays.
+
+    Returns
+    -------
+    CountingProcess
+
+    Raises
+    ------
+    InputError
+        A time or event is not a number of the kind it must be.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"t1": [5.0, 4.0], "e": [0, 1]})
+    >>> counting_arrays(frame, id=None, start=None, stop="t1", event="e").start.tolist()
+    [0.0, 0.0]
+    """
     subject = np.arange(frame.height, dtype=np.int64) if id is None else _codes(frame[id])
-    checked = CountingProcess(
+    return CountingProcess(
         subject=subject,
         start=np.zeros(frame.height) if start is None else _times(frame[start]),
         stop=_times(frame[stop]),
@@ -167,18 +209,24 @@ def counting_process(
         n_subjects=int(subject.max()) + 1,
         n_missing=n_missing,
     )
-    _check_intervals(checked, start=start, stop=stop)
-    if id is not None:
-        _check_sequences(checked, event=event, terminal=terminal)
-    return checked, frame.select(list(dict.fromkeys(extra)))
 
 
-def subject_order(subject: Integers, start: Floats) -> Integers:
-    """Order rows by subject and start; rows that are so already are not sorted again."""
-    following = np.diff(subject)
-    if bool(np.all((following > 0) | ((following == 0) & (np.diff(start) >= 0)))):
-        return np.arange(subject.size, dtype=np.int64)
-    return np.lexsort((start, subject)).astype(np.int64, copy=False)
+def is_relation(rows: Rows) -> bool:
+    """Tell whether rows are a DuckDB relation.
+
+    Examples
+    --------
+    >>> is_relation(pl.DataFrame())
+    False
+    """
+    return hasattr(rows, "pl") and hasattr(rows, "project")
+
+
+def select_relation(relation: Rows, columns: Sequence[str]) -> Any:
+    """Project a DuckDB relation to the named columns, each once, which must be there."""
+    wanted = list(dict.fromkeys(columns))
+    _require(wanted, list(relation.columns))
+    return relation.project(", ".join('"' + name.replace('"', '""') + '"' for name in wanted))
 
 
 def _require(wanted: Sequence[str], present: list[str]) -> None:
@@ -222,31 +270,75 @@ def complete_rows(frame: pl.DataFrame, missing: Missing) -> tuple[pl.DataFrame, 
     >>> complete_rows(pl.DataFrame({"age": [40.0, None]}), "complete_case")[1]
     1
     """
-    if missing not in ("refuse", "complete_case"):
-        raise InputError(f"missing={missing!r} is unknown", next_step="use 'refuse' or 'complete_case'")
-    gaps = [
-        (pl.col(name).is_null() | pl.col(name).is_nan()).alias(name) if dtype.is_float() else pl.col(name).is_null()
-        for name, dtype in frame.schema.items()
-    ]
-    absent = frame.select(gaps)
-    counts = {name: int(absent[name].sum()) for name in absent.columns if absent[name].any()}
-    n_missing = 0
-    if counts:
-        kept = ~absent.select(pl.any_horizontal(pl.all())).to_series()
-        n_missing = frame.height - int(kept.sum())
-        if missing == "refuse":
-            listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+    tally = MissingTally(missing)
+    complete = tally.keep(frame)
+    tally.check()
+    return complete, tally.n_missing
+
+
+class MissingTally:
+    """Counts missing values over the batches of a table, and keeps the complete rows.
+
+    Parameters
+    ----------
+    missing : {"refuse", "complete_case"}
+        What `check` does about them.
+
+    Attributes
+    ----------
+    n_rows, n_missing : int
+        Rows seen, and those among them with a missing value.
+    """
+
+    def __init__(self, missing: Missing) -> None:
+        if missing not in ("refuse", "complete_case"):
+            raise InputError(f"missing={missing!r} is unknown", next_step="use 'refuse' or 'complete_case'")
+        self.missing = missing
+        self.n_rows = 0
+        self.n_missing = 0
+        self._counts: dict[str, int] = {}
+
+    def keep(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Count a batch and return its complete rows."""
+        self.n_rows += frame.height
+        absent = missing_values(frame)
+        counts = {name: int(absent[name].sum()) for name in absent.columns if absent[name].any()}
+        if not counts:
+            return frame
+        for name, count in counts.items():
+            self._counts[name] = self._counts.get(name, 0) + count
+        complete = frame.filter(~absent.select(pl.any_horizontal(pl.all())).to_series())
+        self.n_missing += frame.height - complete.height
+        return complete
+
+    def check(self) -> None:
+        """Refuse missing values unless they may be left out; refuse a table without rows."""
+        if self.n_missing and self.missing == "refuse":
+            listed = ", ".join(f"{name} {count}" for name, count in self._counts.items())
             raise InputError(
-                f"values are missing in {n_missing} of {frame.height} rows ({listed})",
+                f"values are missing in {self.n_missing} of {self.n_rows} rows ({listed})",
                 next_step="complete them, or pass missing='complete_case' to leave them out and count them",
             )
-        frame = frame.filter(kept)
-    if not frame.height:
-        raise InputError(
-            "there are no rows to analyse" + (f" ({n_missing} left out as incomplete)" if n_missing else ""),
-            next_step="check the population that was selected",
-        )
-    return frame, n_missing
+        if self.n_missing == self.n_rows:
+            raise InputError(
+                "there are no rows to analyse"
+                + (f" ({self.n_missing} left out as incomplete)" if self.n_missing else ""),
+                next_step="check the population that was selected",
+            )
+
+
+def missing_values(frame: pl.DataFrame) -> pl.DataFrame:
+    """Flag the missing values of each column; NaN counts as missing.
+
+    Examples
+    --------
+    >>> missing_values(pl.DataFrame({"age": [40.0, None, float("nan")]}))["age"].to_list()
+    [False, True, True]
+    """
+    return frame.select(
+        (pl.col(name).is_null() | pl.col(name).is_nan()).alias(name) if dtype.is_float() else pl.col(name).is_null()
+        for name, dtype in frame.schema.items()
+    )
 
 
 def _codes(column: pl.Series) -> Integers:
@@ -287,57 +379,57 @@ def _events(column: pl.Series, subject: Integers, *, causes: bool) -> Integers:
         allowed = "0 or 1"
     if wrong.any():
         raise InputError(
-            f"column {column.name} must be {allowed}: {_count(wrong, subject, 'is not', 'are not')}",
+            f"column {column.name} must be {allowed}: {_count(np.flatnonzero(wrong), subject, 'is not', 'are not')}",
             next_step="recode it" if causes else "recode it, or use cumulative_incidence for several causes",
         )
     return values.astype(np.int64)
 
 
 def _check_intervals(checked: CountingProcess, *, start: str | None, stop: str) -> None:
-    wrong = checked.stop <= checked.start
-    if wrong.any():
+    wrong = np.flatnonzero(checked.stop <= checked.start)
+    if wrong.size:
         raise InputError(
             f"{stop} must be after {start or 'entry at 0'}: {_count(wrong, checked.subject, 'is not', 'are not')}",
             next_step="an event on the origin day belongs at day 0.5, a censoring there leaves the analysis",
         )
 
 
-def _check_sequences(checked: CountingProcess, *, event: str, terminal: bool) -> None:
-    order = subject_order(checked.subject, checked.start)
-    subject = checked.subject[order]
-    same = subject[1:] == subject[:-1]
-    overlapping = np.zeros(order.size, dtype=np.bool_)
-    overlapping[1:] = same & (checked.start[order][1:] < checked.stop[order][:-1])
-    if overlapping.any():
+def check_sequences(checked: CountingProcess, *, event: str, terminal: bool) -> None:
+    """Refuse rows of a subject that overlap, and rows after a terminal event.
+
+    Parameters
+    ----------
+    checked : CountingProcess
+        All rows of each subject in it.
+    event : str
+        The column's name, for the message.
+    terminal : bool
+        The event ends follow-up.
+
+    Raises
+    ------
+    InputError
+        Saying how many rows of how many subjects.
+    """
+    sequence = row_sequence(checked.subject, checked.start, checked.stop)
+    overlapping = sequence.overlaps()
+    if overlapping.size:
         raise InputError(
-            f"rows of one subject must not overlap: {_count(overlapping, subject, 'starts', 'start')} "
+            f"rows of one subject must not overlap: {_count(overlapping, checked.subject, 'starts', 'start')} "
             "before the one before it ends",
             next_step="end each row where the next one of the subject starts, or before",
         )
-    if not terminal:
-        return
-    ended = checked.event[order] != 0
-    after = np.zeros(order.size, dtype=np.bool_)
-    after[1:] = same & _ended_before(ended, same)[1:]
-    if after.any():
+    after = sequence.after_event(checked.event) if terminal else overlapping
+    if after.size:
         raise InputError(
-            f"follow-up must end at the event ({event}): {_count(after, subject, 'comes', 'come')} after one",
+            f"follow-up must end at the event ({event}): {_count(after, checked.subject, 'comes', 'come')} after one",
             next_step="drop the rows after the event; for repeated events use cox",
         )
 
 
-def _ended_before(ended: Flags, same: Flags) -> Flags:
-    """Flag the sorted rows with an event in an earlier row of the same subject."""
-    earlier = np.concatenate(([0], np.cumsum(ended)[:-1]))
-    first = np.concatenate(([True], ~same))
-    at_first = earlier[np.flatnonzero(first)]
-    before: Flags = earlier > np.repeat(at_first, np.diff(np.append(np.flatnonzero(first), ended.size)))
-    return before
-
-
-def _count(wrong: Flags, subject: Integers, one: str, many: str) -> str:
+def _count(wrong: Integers, subject: Integers, one: str, many: str) -> str:
     """Count the rows and subjects that break a rule, with the verb that fits the number of rows."""
-    n_rows, n_subjects = int(wrong.sum()), int(np.unique(subject[wrong]).size)
+    n_rows, n_subjects = wrong.size, int(np.unique(subject[wrong]).size)
     return f"{_number(n_rows, 'row')} of {_number(n_subjects, 'subject')} {one if n_rows == 1 else many}"
 
 

@@ -12,6 +12,7 @@ def kaplan_meier(
     rows: Rows,
     *,
     by: str | None = None,
+    landmark: float | None = None,
     id: str | None = "patient_id",  # noqa: A002 - the field's name for the column
     start: str | None = "tstart",
     stop: str = "tstop",
@@ -30,6 +31,9 @@ def kaplan_meier(
     by : str, optional
         Column of the groups. A group known only later than the origin gives
         immortal time; give such rows as (start, stop] intervals, or use `simon_makuch`.
+    landmark : float, optional
+        Curves are conditional on being event-free at this time: rows with
+        stop > landmark, from the landmark on. Times stay counted from the origin.
     id : str or None
         Column of the subject; None for one row a subject.
     start : str or None
@@ -68,11 +72,12 @@ def kaplan_meier(
     [0.667, 0.667, 0.0]
     """
     check_interval(conf_type, conf_level)
-    seen = observe(rows, by=by, id=id, start=start, stop=stop, event=event, missing=missing)
+    seen = observe(rows, by=by, id=id, start=start, stop=stop, event=event, missing=missing, landmark=landmark)
     return survival_curves(
         seen.risk,
         conf_type=conf_type,
         conf_level=conf_level,
         time_unit=time_unit,
+        landmark=landmark or 0.0,
         n_missing=seen.n_missing,
     )

@@ -38,7 +38,7 @@ class MantelByar:
     landmark : float
     ties, time_unit : str
     steps : polars.DataFrame
-        stratum, time, group, n_at_risk, n_events, expected at each event time.
+        stratum, time, group, n_at_risk, n_events, expected, weight (always 1) at each event time.
     """
 
     table: pl.DataFrame
@@ -151,7 +151,7 @@ def mantel_byar(
         log_hazard_ratio_se=log_ratio_se,
         states=risk.groups,
         n=risk.n,
-        n_events=int(sums.observed.sum()),
+        n_events=int(sums.counted.sum()),
         n_missing=seen.n_missing,
         strata=tuple(strata),
         landmark=landmark,

@@ -24,6 +24,33 @@ class Observation:
     n_missing: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ObservedRows:
+    """Checked rows with their groups and strata coded, before they are summed.
+
+    Attributes
+    ----------
+    process : CountingProcess
+    group, stratum : ndarray of int64, shape (n_rows,)
+        Indices into `groups` and `strata`.
+    groups, strata : tuple of Label
+    """
+
+    process: CountingProcess
+    group: Integers
+    stratum: Integers
+    groups: tuple[Label, ...]
+    strata: tuple[Label, ...]
+
+    def sum(self, *, causes: bool = False) -> RiskTable:
+        """Sum the rows into a risk table; `causes` keeps the codes of the event apart."""
+        event = self.process.event
+        codes = tuple(np.unique(event[event > 0]).tolist()) if causes else (1,)
+        return risk_table(
+            self.process, self.group, self.stratum, groups=self.groups, strata=self.strata, causes=codes or (1,)
+        )
+
+
 def observe(
     rows: Rows,
     *,
@@ -69,6 +96,42 @@ def observe(
     >>> observe(rows, by=None, id=None, start=None, stop="stop", event="event", missing="refuse").risk.n
     2
     """
+    seen = observed_rows(
+        rows,
+        by=by,
+        strata=strata,
+        id=id,
+        start=start,
+        stop=stop,
+        event=event,
+        missing=missing,
+        landmark=landmark,
+        causes=causes,
+    )
+    return Observation(seen.sum(causes=causes), seen.process.n_missing)
+
+
+def observed_rows(
+    rows: Rows,
+    *,
+    by: str | None,
+    strata: Sequence[str] = (),
+    id: str | None,  # noqa: A002 - the field's name for the column
+    start: str | None,
+    stop: str,
+    event: str,
+    missing: Missing,
+    landmark: float | None = None,
+    causes: bool = False,
+) -> ObservedRows:
+    """Check the rows, code groups and strata, and cut at the landmark.
+
+    Parameters and errors are those of `observe`.
+
+    Returns
+    -------
+    ObservedRows
+    """
     by_columns = [] if by is None else [by]
     process, extra = counting_process(
         rows,
@@ -81,21 +144,18 @@ def observe(
         causes=causes,
     )
     if landmark is not None:
-        process, kept = _after(process, landmark)
+        process, kept = after_landmark(process, landmark)
         extra = extra[kept.tolist()] if extra.columns else extra
     n_rows = process.stop.size
     group, groups = coded(extra, by_columns, n_rows=n_rows)
     stratum, strata_labels = coded(extra, list(strata), n_rows=n_rows)
-    codes = tuple(np.unique(process.event[process.event > 0]).tolist()) if causes else (1,)
-    risk = risk_table(
+    return ObservedRows(
         process,
         group,
         stratum,
         groups=tuple(label[0] for label in groups) if by else (EVERYBODY,),
         strata=strata_labels if strata else (EVERYBODY,),
-        causes=codes or (1,),
     )
-    return Observation(risk, process.n_missing)
 
 
 def coded(
@@ -144,8 +204,36 @@ def _plain(value: object) -> Label:
     return str(value)
 
 
-def _after(process: CountingProcess, landmark: float) -> tuple[CountingProcess, Integers]:
-    kept = np.flatnonzero(process.stop > landmark)
+def after_landmark(process: CountingProcess, landmark: float) -> tuple[CountingProcess, Integers]:
+    """Keep the follow-up after a landmark; times stay counted from the origin.
+
+    Parameters
+    ----------
+    process : CountingProcess
+        Checked rows.
+    landmark : float
+        Rows with stop > landmark are kept and start there at the earliest.
+
+    Returns
+    -------
+    CountingProcess
+        Its subjects coded anew.
+    ndarray of int64
+        Numbers of the rows kept.
+
+    Raises
+    ------
+    InputError
+        Nobody is at risk after the landmark.
+
+    Examples
+    --------
+    >>> one = np.zeros(1, dtype=np.int64)
+    >>> rows = CountingProcess(one, np.zeros(1), np.array([9.0]), np.array([1]), n_subjects=1)
+    >>> after_landmark(rows, 5)[0].start.tolist()
+    [5.0]
+    """
+    kept = np.flatnonzero(process.stop > landmark).astype(np.int64, copy=False)
     if not kept.size:
         raise InputError(f"nobody is at risk after the landmark {landmark:g}", next_step="choose an earlier landmark")
     subject = np.unique(process.subject[kept], return_inverse=True)[1].astype(np.int64)

@@ -30,8 +30,10 @@ from blinreg.analyses.plot_style import (
     style_axes,
     text_of,
     time_axis,
+    without_stretches,
     write_notes,
 )
+from blinreg.analyses.steps import stretches_below
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,12 +100,20 @@ def plot_survival(curves: SurvivalCurves, ax: Axes | None = None, **options: Unp
     >>> plot_survival(kaplan_meier(rows, id=None, start=None, stop="days")).get_xlabel()
     'Time (days)'
     """
+    few = {
+        label: stretches_below(curves.risk, index, curves.min_at_risk, origin=curves.landmark)
+        for index, label in enumerate(curves.risk.groups)
+    }
+    if any(few.values()):
+        told = f"Dashed: fewer than {curves.min_at_risk} at risk"
+        options["note"] = f"{told}. {options['note']}" if options.get("note") else told
     return draw_curves(
         ax if ax is not None else new_axes(),
         curves.table,
         time_unit=curves.time_unit,
         origin=curves.landmark,
         at_risk=partial(curves.at, extend=True),
+        few_at_risk=few,
         **options,
     )
 
@@ -151,6 +161,7 @@ def draw_curves(
     labels: Mapping[Any, str] | None = None,
     origin: float = 0.0,
     at_risk: AtRisk | None = None,
+    few_at_risk: Mapping[Any, Sequence[tuple[float, float]]] | None = None,
     axis_unit: AxisUnit | None = None,
     until: float | None = None,
     y_label: str = "Survival",
@@ -175,6 +186,8 @@ def draw_curves(
         Where the curves start at 1: 0, or the landmark.
     at_risk : callable, optional
         `SurvivalCurves.at`; without it the figure has no numbers at risk.
+    few_at_risk : mapping of group to sequence of (from, to), optional
+        Stretches of time, in `time_unit`, in which a curve is drawn dashed.
     axis_unit : {"days", "months", "years"}, optional
         Unit of the axis (a month is 30.4375 days); by default `time_unit`.
     until : float, optional
@@ -203,7 +216,16 @@ def draw_curves(
     ends = []
     for group in groups:
         curve = table.filter(pl.col("group") == group)
-        height = _draw_steps(ax, curve, "survival", axis, colour=palette[group], first=1.0, origin=origin)
+        height = _draw_steps(
+            ax,
+            curve,
+            "survival",
+            axis,
+            colour=palette[group],
+            first=1.0,
+            origin=origin,
+            faint=(few_at_risk or {}).get(group, ()),
+        )
         _mark_censored(ax, curve, axis, palette[group])
         ends.append((height, text_of(labels, group), palette[group]))
     if origin > 0:
@@ -308,8 +330,9 @@ def _draw_steps(
     first: float,
     origin: float,
     style: Any = "-",
+    faint: Sequence[tuple[float, float]] = (),
 ) -> float:
-    """Draw one curve and its band; return the height at which it ends."""
+    """Draw one curve and its band, dashed over the faint stretches; return the height at which it ends."""
     time = curve["time"].to_numpy() / axis.scale
     start = origin / axis.scale
 
@@ -321,8 +344,13 @@ def _draw_steps(
     _, upper = shown("upper", np.nan)
     ax.fill_between(x, lower, upper, step="post", color=colour, alpha=0.13, linewidth=0)
     x, y = shown(column, first)
+    height = float(y[-1])
+    if faint:
+        # The dashes lie under the whole curve, so that no riser is lost where a stretch begins or ends.
+        ax.step(x, y, where="post", color=colour, linewidth=1.2, linestyle=(0, (2.5, 2)), alpha=0.75)
+        x, y = without_stretches(x, y, [(begin / axis.scale, end / axis.scale) for begin, end in faint])
     ax.step(x, y, where="post", color=colour, linewidth=1.7, linestyle=style, solid_joinstyle="miter")
-    return float(y[-1])
+    return height
 
 
 def _mark_censored(ax: Axes, curve: pl.DataFrame, axis: TimeAxis, colour: str) -> None:

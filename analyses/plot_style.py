@@ -294,6 +294,29 @@ def steps_from(time: Floats, values: Floats, *, first: float, origin: float, end
     return x, y
 
 
+def without_stretches(x: Floats, y: Floats, stretches: Sequence[tuple[float, float]]) -> tuple[Floats, Floats]:
+    """Leave stretches out of a step function, for drawing: its value there is NaN.
+
+    Parameters
+    ----------
+    x, y : ndarray of float64, shape (k,)
+        The value is ``y[i]`` from ``x[i]`` on.
+    stretches : sequence of (from, to)
+        In the unit of `x`.
+
+    Examples
+    --------
+    >>> without_stretches(np.array([0.0, 4.0]), np.array([1.0, 0.5]), [(0.0, 2.0)])
+    (array([0., 2., 4.]), array([nan, 1. , 0.5]))
+    """
+    ends = [place for stretch in stretches for place in stretch if x[0] < place < x[-1]]
+    finer = np.union1d(x, ends)
+    values = y[np.searchsorted(x, finer, side="right") - 1].astype(np.float64)
+    for begin, end in stretches:
+        values[(finer >= begin) & (finer < end)] = np.nan
+    return finer, values
+
+
 def text_of(labels: Mapping[Any, str] | None, label: Label, default: str | None = None) -> str:
     """Look up the text shown for a label.
 

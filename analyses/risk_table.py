@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from blinreg.analyses.inputs import CountingProcess, Flags, Floats, Integers, subject_order
+from blinreg.analyses.inputs import CountingProcess, Flags, Floats, Integers
+from blinreg.analyses.row_sequence import subject_order
 from blinreg.schemas.errors import InputError
 
 #: The value of a group column, or the values of the strata columns.

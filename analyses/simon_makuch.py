@@ -6,6 +6,7 @@ from blinreg.analyses.inputs import Missing, Rows
 from blinreg.analyses.intervals import ConfType, check_interval
 from blinreg.analyses.observation import observe
 from blinreg.analyses.survival_curves import SurvivalCurves, survival_curves
+from blinreg.schemas.errors import InputError
 
 
 def simon_makuch(
@@ -13,6 +14,7 @@ def simon_makuch(
     exposure: str = "allo_hct",
     *,
     landmark: float = 0,
+    min_at_risk: int = 10,
     id: str | None = "patient_id",  # noqa: A002 - the field's name for the column
     start: str | None = "tstart",
     stop: str = "tstop",
@@ -39,6 +41,9 @@ def simon_makuch(
     landmark : float
         Curves are conditional on being event-free at this time: rows with
         stop > landmark, from the landmark on. Times stay counted from the origin.
+    min_at_risk : int
+        A state with fewer subjects at risk says little: `enough_at_risk` of the result tells from
+        which time on each state has so many, and `plot` dashes the curve where it has not.
     id, start, stop, event, conf_type, conf_level, missing, time_unit
         See `kaplan_meier`.
 
@@ -50,7 +55,7 @@ def simon_makuch(
     Raises
     ------
     InputError
-        The rows break a rule, or nobody is at risk after the landmark.
+        The rows break a rule, nobody is at risk after the landmark, or `min_at_risk` is negative.
 
     Notes
     -----
@@ -66,6 +71,8 @@ def simon_makuch(
     [(0, 30.0, 3, 1, 1.0), (0, 50.0, 2, 0, 0.5), (0, 60.0, 1, 0, 0.5), (1, 90.0, 1, 0, 0.0)]
     """
     check_interval(conf_type, conf_level)
+    if min_at_risk < 0:
+        raise InputError(f"min_at_risk={min_at_risk!r} is negative", next_step="use 10, or 0 for no limit")
     seen = observe(
         rows,
         by=exposure,
@@ -82,5 +89,6 @@ def simon_makuch(
         conf_level=conf_level,
         time_unit=time_unit,
         landmark=landmark,
+        min_at_risk=min_at_risk,
         n_missing=seen.n_missing,
     )

@@ -12,7 +12,8 @@ import polars as pl
 from blinreg.analyses.inputs import Flags, Floats, Integers
 from blinreg.analyses.intervals import ConfType, pointwise_limits
 from blinreg.analyses.risk_table import Label, RiskTable
-from blinreg.analyses.steps import at_risk_on, step_values
+from blinreg.analyses.steps import at_risk_on, enough_at_risk, step_values
+from blinreg.schemas.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +47,12 @@ class SurvivalCurves:
         How the limits were made, and what `time` counts.
     landmark : float
         Curves are conditional on being event-free here; 0 for none.
+    min_at_risk : int
+        Below it a curve says little; 0 where no such limit was set.
+    enough_at_risk : polars.DataFrame
+        group, from_time, until, most_at_risk: when the risk set first has `min_at_risk` subjects,
+        and when last. Before `from_time` the curve of an exposure that begins during follow-up
+        rests on a handful of people; `plot` draws it dashed. Null: it never has so many.
     notes : tuple of str
         What a reader must know: a risk set that empties and fills again.
     risk : RiskTable
@@ -61,8 +68,48 @@ class SurvivalCurves:
     conf_level: float
     time_unit: str
     landmark: float
+    min_at_risk: int
+    enough_at_risk: pl.DataFrame
     notes: tuple[str, ...]
     risk: RiskTable
+
+    def quantile(self, probs: Sequence[float]) -> pl.DataFrame:
+        """Read off the times by which given shares of each group have had the event.
+
+        Parameters
+        ----------
+        probs : sequence of float
+            Shares strictly between 0 and 1; 0.25 is the time at which survival falls to 75%.
+
+        Returns
+        -------
+        polars.DataFrame
+            group, prob, quantile, lower, upper; null where not reached. The limits are the
+            times at which the pointwise limits of the curve reach the same height.
+
+        Raises
+        ------
+        InputError
+            A share is not strictly between 0 and 1.
+
+        Notes
+        -----
+        Brookmeyer and Crowley, Biometrics 1982;38:29-41. R: ``quantile(survfit(...), probs)``, with the
+        midpoint where a curve is flat at exactly the height. Where it stays there to its end this gives
+        the start of the stretch, as `median` and R's ``print`` do; R's ``quantile`` takes the middle to the end.
+        """
+        outside = [prob for prob in probs if not 0 < prob < 1]
+        if outside:
+            raise InputError(
+                f"probs must be shares strictly between 0 and 1, not {outside[0]!r}", next_step="0.5 gives the median"
+            )
+        found: list[dict[str, Any]] = []
+        for label in self.risk.groups:
+            curve = self.table.filter(pl.col("group") == label)
+            time = curve["time"].to_numpy()
+            found += [{"group": label, "prob": float(prob), **_crossing(time, curve, 1 - prob)} for prob in probs]
+        floats = dict.fromkeys(("prob", "quantile", "lower", "upper"), pl.Float64)
+        return pl.DataFrame(found, schema_overrides=floats)
 
     def at(self, times: Sequence[float], *, extend: bool = False) -> pl.DataFrame:
         """Read the curves off at given times.
@@ -124,6 +171,7 @@ def survival_curves(
     conf_level: float,
     time_unit: str,
     landmark: float = 0.0,
+    min_at_risk: int = 0,
     n_missing: int = 0,
 ) -> SurvivalCurves:
     """Estimate one product-limit curve per group of a risk table.
@@ -132,7 +180,7 @@ def survival_curves(
     ----------
     risk : RiskTable
         One stratum.
-    conf_type, conf_level, time_unit, landmark, n_missing
+    conf_type, conf_level, time_unit, landmark, min_at_risk, n_missing
         Stamped on the result.
 
     Returns
@@ -199,6 +247,8 @@ def survival_curves(
         conf_level=conf_level,
         time_unit=time_unit,
         landmark=landmark,
+        min_at_risk=min_at_risk,
+        enough_at_risk=enough_at_risk(risk, min_at_risk, origin=landmark),
         notes=tuple(notes),
         risk=risk,
     )
@@ -252,6 +302,12 @@ def first_time_below(time: Floats, values: Floats, level: float) -> float | None
     if abs(values[first] - level) < FLAT_TOLERANCE and lower_still.size:
         return float(time[first] + time[lower_still[0]]) / 2
     return float(time[first])
+
+
+def _crossing(time: Floats, curve: pl.DataFrame, level: float) -> dict[str, float | None]:
+    """Find where a curve and its limits reach a height."""
+    columns = {"quantile": "survival", "lower": "lower", "upper": "upper"}
+    return {name: first_time_below(time, curve[column].to_numpy(), level) for name, column in columns.items()}
 
 
 def _frame(label: Label, columns: dict[str, Any]) -> pl.DataFrame:

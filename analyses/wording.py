@@ -15,6 +15,7 @@ def p_value(value: float | None, *, sign: bool = False) -> str:
     Parameters
     ----------
     value : float or None
+        None where no test was possible.
     sign : bool
         Write ``P = .03`` instead of ``.03``.
 
@@ -56,11 +57,13 @@ def ratio(value: float | None) -> str:
 
     Examples
     --------
-    >>> ratio(0.5412), ratio(12.345), ratio(0.0023), ratio(None)
-    ('0.54', '12.35', '0.002', '–')
+    >>> ratio(0.5412), ratio(12.346), ratio(0.0023), ratio(float("inf")), ratio(None)
+    ('0.54', '12.35', '0.002', '∞', '–')
     """
-    if value is None or isnan(value) or isinf(value):
+    if value is None or isnan(value):
         return NOT_AVAILABLE
+    if isinf(value):
+        return "∞"
     return f"{value:.1g}" if 0 < value < 0.005 else f"{value:.2f}"
 
 
@@ -132,9 +135,11 @@ def months_interval(days: float | None, lower: float | None, upper: float | None
 
     Examples
     --------
-    >>> months_interval(386.6, 280.0, None)
-    '12.7 (9.2–NR)'
+    >>> months_interval(386.6, 280.0, None), months_interval(None, None, None)
+    ('12.7 (9.2–NR)', 'NR')
     """
+    if days is None and lower is None and upper is None:
+        return NOT_REACHED
     return f"{months(days)} ({months(lower)}–{months(upper)})"
 
 

@@ -1,0 +1,7 @@
+"""The report of a run: frames in, one self-contained HTML page out."""
+
+from __future__ import annotations
+
+from blinreg.analyses.report.write import write_report
+
+__all__ = ["write_report"]

@@ -106,5 +106,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output went away (head, less): not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001 -- the last line of defence: an exit code, never a stack trace
+    except Exception as error:
+        # The last line of defence: an exit code and a place, never a stack trace with data in it.
         return _report_bug(console, error)

@@ -1,0 +1,1 @@
+"""Run the rules on a submission and decide, row by row, what is accepted."""

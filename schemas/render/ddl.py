@@ -21,7 +21,7 @@ from blinreg.schemas.tables import TABLES
 from blinreg.schemas.views import VIEWS
 
 #: Schemas of a registry, in the order in which they build on each other.
-DATABASE_SCHEMAS = ("registry", "submitted", "quality", "current", "staging", "derived", "analysis")
+DATABASE_SCHEMAS = ("ledger", "submitted", "quality", "current", "staging", "derived", "analysis")
 
 SUBMITTED_TYPE = {
     Type.TEXT: "varchar",
@@ -142,7 +142,7 @@ def current_view(definition: Table) -> str:
     return "\n".join(
         [
             f"create view current.{definition.name} as\nselect\n{body}\nfrom submitted.{definition.name}\n"
-            "where submission_id in (select submission_id from registry.current_submission);",
+            "where submission_id in (select submission_id from ledger.current_submission);",
             *_comments("view", "current", definition, comments),
         ]
     )
@@ -177,7 +177,7 @@ def storage_ddl() -> str:
 
 
 def current_ddl() -> str:
-    """Render the views of the rows that count; they need ``registry.current_submission``."""
+    """Render the views of the rows that count; they need ``ledger.current_submission``."""
     return "\n\n".join(current_view(definition) for definition in TABLES) + "\n"
 
 

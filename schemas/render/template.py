@@ -14,11 +14,11 @@ _README = """A submission to blinreg
 
 1. Fill in the tables. One file a table, named as here; CSV (UTF-8, comma, decimal point), Parquet or XLSX
    with the same columns. Tables without rows may be left out, except {required}.
-   columns.csv says what each column holds and which codes it takes; it is not part of a submission.
+   guide/columns.csv says what each column holds and which codes it takes; it is not part of a submission.
 2. A submission is the full state of your site: a row that you leave out is no longer current.
-3. Complete submission.json: submission_id (new for every submission), site_id, created_at, data_cutoff_date,
-   and for each file its rows (without the header) and sha256 (sha256sum FILE).
-   Remove the entries of tables that you leave out.
+3. `blinreg seal FOLDER --site SITE --cutoff DATE` completes submission.json: the rows and the hash of each file,
+   and a new submission_id. Seal again after every change. (By hand: rows without the header, sha256sum FILE,
+   created_at as 2026-07-01T09:30:00Z; take out the entries of tables that you leave out.)
 4. Dates are 2019-05-14; if the day or month is not known, 2019-05 or 2019 where columns.csv says "partial".
 5. No names, record numbers, full birth dates or free text about patients.
 """
@@ -47,7 +47,7 @@ def _allowed(column: Column) -> str:
 
 
 def column_guide() -> str:
-    """Render columns.csv: one line a column, for people who fill in the tables."""
+    """Render guide/columns.csv: one line a column, for people who fill in the tables."""
     import csv
     import io
 
@@ -91,7 +91,8 @@ def template_files() -> dict[str, str]:
     files = {f"{t.name}.csv": header(t) + "\n" for t in TABLES}
     return {
         "README.txt": _README.format(required=required),
-        "columns.csv": column_guide(),
+        # In a folder of its own: every table in the top folder is taken for a part of the submission.
+        "guide/columns.csv": column_guide(),
         "submission.json": manifest(),
         **files,
     }
@@ -121,6 +122,7 @@ def write_template(folder: Path) -> tuple[Path, ...]:
     written = []
     for name, text in template_files().items():
         path = folder / name
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
         written.append(path)
     return tuple(written)

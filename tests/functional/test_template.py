@@ -29,7 +29,7 @@ def test_manifest_lists_the_files_that_are_there(tmp_path: Path) -> None:
 
 def test_guide_explains_every_column(tmp_path: Path) -> None:
     write_template(tmp_path)
-    with (tmp_path / "columns.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "guide" / "columns.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["table"], row["column"]) for row in rows] == [(t.name, c.name) for t in TABLES for c in t.columns]
     sex = next(row for row in rows if row["column"] == "sex")

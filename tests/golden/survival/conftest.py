@@ -38,8 +38,20 @@ def reference() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def widened() -> dict[str, Any]:
+    return _json("curves_and_tests_reference.json")
+
+
+@pytest.fixture(scope="session")
 def rows_of() -> Callable[[str], pl.DataFrame]:
-    return lambda name: pl.read_csv(HERE / f"{name}.csv", infer_schema_length=None)
+    """Read a data set of this folder, of the shared one, or one of the Cox models."""
+    folders = [HERE, *(HERE.parent / name for name in ("data", "cox", "cox_options"))]
+
+    def read(name: str) -> pl.DataFrame:
+        found = next(folder for folder in folders if (folder / f"{name}.csv").exists())
+        return pl.read_csv(found / f"{name}.csv", infer_schema_length=None)
+
+    return read
 
 
 @pytest.fixture(scope="session")

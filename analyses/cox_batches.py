@@ -1,0 +1,87 @@
+"""Rows of a large fit, batch by batch, from a frame in memory or a DuckDB relation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import polars as pl
+
+from blinreg.analyses.inputs import Rows, is_relation, select_relation, to_frame
+
+#: Rows a batch that DuckDB hands over: with a dozen columns some 50 MB.
+BATCH_ROWS = 1_000_000
+
+
+@dataclass(slots=True, eq=False)
+class Batches:
+    """The named columns of many rows; can be walked through again.
+
+    A frame in memory is one batch. A relation is read as a stream, once for every
+    walk, and is never held as a whole.
+    """
+
+    source: Any
+    columns: tuple[str, ...]
+    begun: Iterator[pl.DataFrame] | None = None
+
+    @property
+    def in_memory(self) -> bool:
+        """The caller's frame is at hand as a whole."""
+        return isinstance(self.source, pl.DataFrame)
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        if self.begun is not None:
+            begun, self.begun = self.begun, None
+            return begun
+        return self.select(self.columns)
+
+    def select(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Walk through some of the columns only."""
+        if isinstance(self.source, pl.DataFrame):
+            return iter([self.source.select(list(dict.fromkeys(columns)))])
+        return _stream(self.source, columns)
+
+
+def frame_or_batches(rows: Rows, columns: Sequence[str], *, many: int) -> pl.DataFrame | Batches:
+    """Take rows as a frame where there are fewer than ``many``, else as batches.
+
+    Parameters
+    ----------
+    rows : Rows
+        See `blinreg.analyses.inputs.to_frame`.
+    columns : sequence of str
+        The columns wanted.
+    many : int
+        From this number of rows on, batches.
+
+    Raises
+    ------
+    InputError
+        A named column is absent, or `rows` is no table.
+
+    Examples
+    --------
+    >>> type(frame_or_batches(pl.DataFrame({"a": [1, 2]}), ["a"], many=2)).__name__
+    'Batches'
+    """
+    wanted = tuple(dict.fromkeys(columns))
+    if not is_relation(rows):
+        frame = to_frame(rows, wanted)
+        return Batches(frame, wanted) if frame.height >= many else frame
+    stream, seen, n_seen = _stream(rows, wanted), [], 0
+    for batch in stream:
+        seen.append(batch)
+        n_seen += batch.height
+        if n_seen >= many:
+            return Batches(rows, wanted, chain(seen, stream))
+    return pl.concat(seen) if seen else to_frame(rows, wanted)
+
+
+def _stream(relation: Any, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    for batch in select_relation(relation, columns).to_arrow_reader(BATCH_ROWS):
+        frame = pl.from_arrow(batch)
+        if isinstance(frame, pl.DataFrame):
+            yield frame

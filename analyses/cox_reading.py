@@ -1,0 +1,224 @@
+"""Rows of a large Cox fit: read in batches, checked, and kept in few bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import polars as pl
+
+from blinreg.analyses.compact import Compact, CompactColumn, TextCodes, compact_numbers, distinct, join, total_bytes
+from blinreg.analyses.cox_batches import Batches
+from blinreg.analyses.cox_columns import CoxColumns, finite_numbers, positive_weights
+from blinreg.analyses.cox_subjects import SubjectTally, check_unordered
+from blinreg.analyses.design import MAX_LEVELS, Covariate, check_finite, is_text, list_terms
+from blinreg.analyses.inputs import Missing, MissingTally, counting_process
+from blinreg.schemas.errors import InputError
+
+#: The columns of a batch, by name.
+RawRows: TypeAlias = dict[str, Compact]
+
+#: Beyond this the rows are not kept but read again for every pass.
+MEMORY_BYTES = 3 * 2**30
+#: Rows left out between two that are kept as a sample; prime, so that no pattern of rows a subject is met.
+SAMPLE_STEP = 61
+
+
+@dataclass(slots=True, eq=False)
+class CoxTable:
+    """What one walk through the rows tells.
+
+    Attributes
+    ----------
+    names : CoxColumns
+    rows : dict of str to array, or None
+        The compact columns; None where they are too large to keep.
+    sample : dict of str to array
+        Every `SAMPLE_STEP`-th row of a table that is not kept; else ``rows``.
+    cluster : list of polars.Series
+        The cluster column in parts, where the rows are kept.
+    covariates : tuple of Covariate
+    texts : dict of str to TextCodes
+        Of the columns that are text.
+    ranges : dict of str to (low, high)
+        Of every compact column.
+    times : array
+        The distinct event times, increasing.
+    strata_values : tuple of array
+        The distinct values of each column of strata.
+    n_rows, n_missing, n_subjects, n_repeated, n_events : int
+    """
+
+    names: CoxColumns
+    rows: RawRows | None
+    sample: RawRows
+    cluster: list[pl.Series]
+    covariates: tuple[Covariate, ...]
+    texts: dict[str, TextCodes]
+    ranges: dict[str, tuple[float, float]]
+    times: Compact
+    strata_values: tuple[Compact, ...]
+    n_rows: int
+    n_missing: int
+    n_subjects: int
+    n_repeated: int
+    n_events: int
+
+
+def read_table(batches: Batches, names: CoxColumns, *, missing: Missing) -> CoxTable:
+    """Walk through the rows once: check all of them and keep them where they fit.
+
+    Parameters
+    ----------
+    batches : Batches
+        With the columns ``names.named``.
+    names : CoxColumns
+    missing : {"refuse", "complete_case"}
+
+    Raises
+    ------
+    InputError
+        What `counting_process` and `build_design` refuse.
+    """
+    reader = CoxReader(names, missing)
+    for batch in batches:
+        reader.add(batch, whole=batches.in_memory)
+    return reader.table(batches)
+
+
+def raw_batches(batches: Batches, table: CoxTable) -> Iterator[RawRows]:
+    """Walk through the rows again, without checks."""
+    tally = MissingTally("complete_case")
+    for batch in batches:
+        frame = tally.keep(batch) if table.n_missing else batch
+        if frame.height:
+            yield {name: _compact(frame[name], table.texts).values for name in table.ranges}
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """Batches kept so far."""
+
+    parts: dict[str, list[Compact]] = field(default_factory=dict)
+    sample: dict[str, list[Compact]] = field(default_factory=dict)
+    cluster: list[pl.Series] = field(default_factory=list)
+    n_bytes: int = 0
+    full: bool = False
+
+    def add(self, rows: RawRows, cluster: pl.Series | None, *, offset: int) -> None:
+        self.n_bytes += total_bytes(list(rows.values())) + (0 if cluster is None else int(cluster.estimated_size()))
+        self.full = self.full or self.n_bytes > MEMORY_BYTES
+        for name, values in rows.items():
+            if self.full:
+                self.parts.pop(name, None)
+            else:
+                self.parts.setdefault(name, []).append(values)
+            self.sample.setdefault(name, []).append(values[-offset % SAMPLE_STEP :: SAMPLE_STEP].copy())
+        if self.full:
+            self.cluster = []
+        elif cluster is not None:
+            self.cluster.append(cluster)
+
+
+class CoxReader:
+    """Takes batches of rows one after the other."""
+
+    def __init__(self, names: CoxColumns, missing: Missing) -> None:
+        self.names = names
+        self.tally = MissingTally(missing)
+        self.subjects = SubjectTally()
+        self.texts: dict[str, TextCodes] = {}
+        self.ranges: dict[str, tuple[float, float]] = {}
+        self.dtypes: dict[str, pl.DataType] = {}
+        self.times: list[Compact] = []
+        self.strata: list[list[Compact]] = [[] for _ in names.strata]
+        self.kept = _Kept()
+        self.n_events = 0
+
+    def add(self, batch: pl.DataFrame, *, whole: bool) -> None:
+        """Check a batch; ``whole`` says that it is the whole table, in the caller's memory."""
+        begin = self.tally.n_rows
+        frame = self._complete(batch)
+        self.dtypes.update(frame.schema)
+        if not frame.height:
+            return
+        try:
+            columns = self._columns(frame)
+        except InputError as error:
+            if whole:
+                raise
+            where = f"in rows {begin + 1} to {self.tally.n_rows}: "
+            raise InputError(where + error.what, next_step=error.next_step) from error
+        rows = {name: column.values for name, column in columns.items()}
+        names = self.names
+        event = rows[names.event]
+        start = np.zeros(len(event), dtype=np.uint8) if names.start is None else rows[names.start]
+        if names.id is not None:
+            self.subjects.add(frame[names.id], start, rows[names.stop], event)
+        for name, column in columns.items():
+            low, high = self.ranges.get(name, (np.inf, -np.inf))
+            self.ranges[name] = (min(low, column.low), max(high, column.high))
+        self.times.append(distinct(rows[names.stop][event == 1]))
+        for seen, name in zip(self.strata, names.strata, strict=True):
+            seen.append(distinct(rows[name]))
+        cluster = None if names.cluster is None else frame[names.cluster]
+        self.kept.add(rows, cluster, offset=begin - self.tally.n_missing)
+        self.n_events += int(np.count_nonzero(event))
+
+    def table(self, batches: Batches) -> CoxTable:
+        """End the walk."""
+        self.tally.check()
+        n_rows, names = self.tally.n_rows - self.tally.n_missing, self.names
+        n_subjects, n_repeated = (n_rows, 0) if names.id is None else self._subjects(batches)
+        rows = None if self.kept.full else {name: join(parts) for name, parts in self.kept.parts.items()}
+        covariates = tuple(
+            Covariate(name, self.dtypes[name], tuple(sorted(self.texts[name].levels)) if name in self.texts else None)
+            for name in names.covariates
+        )
+        return CoxTable(
+            names=names,
+            rows=rows,
+            sample=rows if rows is not None else {name: join(parts) for name, parts in self.kept.sample.items()},
+            cluster=self.kept.cluster,
+            covariates=covariates,
+            texts=self.texts,
+            ranges=self.ranges,
+            times=np.unique(np.concatenate(self.times)),
+            strata_values=tuple(np.unique(np.concatenate(seen)) for seen in self.strata),
+            n_rows=n_rows,
+            n_missing=self.tally.n_missing,
+            n_subjects=n_subjects,
+            n_repeated=n_repeated,
+            n_events=self.n_events,
+        )
+
+    def _complete(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """Leave out incomplete rows; the mask of every value is made only where something is missing."""
+        gaps = any(column.null_count() for column in batch) or any(
+            bool(column.is_nan().any()) for column in batch if column.dtype.is_float()
+        )
+        if gaps:
+            return self.tally.keep(batch)
+        self.tally.n_rows += batch.height
+        return batch
+
+    def _columns(self, frame: pl.DataFrame) -> dict[str, CompactColumn]:
+        names = self.names
+        self._check_counting(frame)
+        optional = tuple(name for name in (names.weights, names.offset) if name is not None)
+        times = tuple(name for name in (names.start, names.stop, names.event) if name is not None)
+        list_terms([Covariate(name, frame.schema[name], None) for name in names.covariates
+                    if not is_text(frame.schema[name])], [], None)
+        out = {name: _compact(frame[name], self.texts) for name in (*times, *names.covariates, *names.strata, *optional)}
+        for name in names.covariates:
+            if name in self.texts:
+                self._check_levels(name)
+            elif not (np.isfinite(out[name].low) and np.isfinite(out[name].high)):
+                check_finite(name, out[name].values)
+        if names.weights is not None and not (out[names.weights].low > 0 and np.isfinite(out[names.weights].high)):
+            positive_weights(frame[names.weights])
+        if names.offset is not None and not np.isfinite([out[names.offset].low, out[names.offset].high]).all():
+            finite_numbers(frame[names.offset], "offset")
+        return out

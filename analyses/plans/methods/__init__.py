@@ -1,0 +1,37 @@
+"""The methods that plans can name: adding one is a file here and a line below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from blinreg.analyses.plans.methods.adverse_events import ADVERSE_EVENTS
+from blinreg.analyses.plans.methods.attrition import ATTRITION
+from blinreg.analyses.plans.methods.base import Method
+from blinreg.analyses.plans.methods.cox import COX
+from blinreg.analyses.plans.methods.cumulative_incidence import CUMULATIVE_INCIDENCE
+from blinreg.analyses.plans.methods.kaplan_meier import KAPLAN_MEIER
+from blinreg.analyses.plans.methods.logistic import LOGISTIC
+from blinreg.analyses.plans.methods.response_rate import RESPONSE_RATE
+from blinreg.analyses.plans.methods.simon_makuch import SIMON_MAKUCH
+from blinreg.analyses.plans.methods.table_one import TABLE_ONE
+
+__all__ = ["METHODS", "Method"]
+
+METHODS: Mapping[str, Method[Any]] = MappingProxyType(
+    {
+        method.name: method
+        for method in (
+            ATTRITION,
+            TABLE_ONE,
+            RESPONSE_RATE,
+            LOGISTIC,
+            ADVERSE_EVENTS,
+            KAPLAN_MEIER,
+            SIMON_MAKUCH,
+            COX,
+            CUMULATIVE_INCIDENCE,
+        )
+    }
+)

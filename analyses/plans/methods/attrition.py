@@ -1,0 +1,53 @@
+"""From what the sites submitted to what is analysed, as the registry counts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from blinreg.analyses.plans.methods.base import Clock, Method, Options, Tables
+from blinreg.analyses.plans.methods.survival_options import integer_column, sentence_case, text_column
+from blinreg.analyses.plans.options import Role, option
+from blinreg.analyses.plans.outcome import Outcome, ResultTable
+from blinreg.analyses.plans.task import Task
+from blinreg.analyses.plans.vocabulary import spoken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttritionOptions(Options):
+    """The registry's attrition has no options; it is about everybody."""
+
+    population: str = option(Role.POPULATION, default="cohort")
+
+
+def _run(_options: AttritionOptions, task: Task) -> Outcome:
+    return Outcome(
+        tables=(
+            ResultTable(
+                title="Patients from submission to analysis",
+                frame=_in_words(task.views["attrition"]),
+                shown=(
+                    text_column("Step", "label"),
+                    text_column("What it keeps", "description"),
+                    integer_column("Patients", "n_patients"),
+                    integer_column("Excluded", "n_excluded"),
+                ),
+            ),
+        ),
+    )
+
+
+def _in_words(steps: pl.DataFrame) -> pl.DataFrame:
+    labels = [sentence_case(spoken(step)) for step in steps["step"]]
+    return steps.sort("step_number").with_columns(pl.Series("label", labels, dtype=pl.String))
+
+
+def _summarise(_options: AttritionOptions, tables: Tables) -> str:
+    table = tables[""]
+    if not table.height:
+        return "The registry holds no attrition."
+    return f"{table['n_patients'][0]} patients were submitted; {table['n_patients'][-1]} are left at the last step."
+
+
+ATTRITION = Method(name="attrition", options=AttritionOptions, clock=Clock.NONE, run=_run, summarise=_summarise)

@@ -1,0 +1,102 @@
+"""What a run of a plan gives: released tables and figures, in the order of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from blinreg.analyses.disclosure import DisclosureGate, ReleasedFigure, ReleasedTable
+from blinreg.analyses.plans.guard import EarlyUse
+from blinreg.analyses.plans.model import Entry, Plan
+from blinreg.analyses.plans.outcome import MAIN, ResultFigure, ResultTable
+from blinreg.analyses.plans.provenance import Provenance
+from blinreg.schemas.errors import AnalysisError
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class AnalysisResult:
+    """One analysis carried out, or the reason why it failed.
+
+    Attributes
+    ----------
+    entry : Entry
+    tables : tuple of (ResultTable, ReleasedTable)
+        How a table is shown, and what of it was released.
+    figures : tuple of (ResultFigure, ReleasedFigure)
+    sentence : str
+        The result in one sentence.
+    conventions : mapping
+    notes : tuple of str
+    early_uses : tuple of EarlyUse
+        What a biased analysis uses before it is known.
+    failure : str
+        Why there is no result; empty if there is one.
+    """
+
+    entry: Entry
+    tables: tuple[tuple[ResultTable, ReleasedTable], ...] = ()
+    figures: tuple[tuple[ResultFigure, ReleasedFigure], ...] = ()
+    sentence: str = ""
+    conventions: Mapping[str, str | float]
+    notes: tuple[str, ...] = ()
+    early_uses: tuple[EarlyUse, ...] = ()
+    failure: str = ""
+
+    def table(self, part: str = MAIN) -> pl.DataFrame:
+        """Return a released table by part; ``KeyError`` if there is none."""
+        for spec, released in self.tables:
+            if spec.part == part:
+                return released.frame
+        raise KeyError(f"{self.entry.name} has no table {part!r}")
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class RunResult:
+    """A plan carried out.
+
+    Attributes
+    ----------
+    plan : Plan
+    provenance : Provenance
+    gate : DisclosureGate
+        The gate everything passed.
+    analyses : tuple of AnalysisResult
+        In the order of the plan.
+    manifest : dict
+        As written to ``run_manifest.json``.
+    out : Path
+    """
+
+    plan: Plan
+    provenance: Provenance
+    gate: DisclosureGate
+    analyses: tuple[AnalysisResult, ...]
+    manifest: dict[str, Any]
+    out: Path
+
+    @property
+    def failures(self) -> tuple[AnalysisResult, ...]:
+        """Analyses that failed."""
+        return tuple(analysis for analysis in self.analyses if analysis.failure)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every analysis has a result, else that of a failed analysis."""
+        return AnalysisError.exit_code if self.failures else 0
+
+    @property
+    def key_findings(self) -> tuple[tuple[str, str], ...]:
+        """Title and sentence of the analyses that sum the study up."""
+        named = [self.analysis(name) for name in self.plan.study.key_findings]
+        return tuple((found.entry.title, found.sentence or f"failed: {found.failure}") for found in named)
+
+    def analysis(self, name: str) -> AnalysisResult:
+        """Return the result called ``name``; ``KeyError`` if there is none."""
+        for analysis in self.analyses:
+            if analysis.entry.name == name:
+                return analysis
+        raise KeyError(name)

@@ -1,0 +1,109 @@
+"""A patient's variables, and for each the date at which it became known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from blinreg.analyses.plans.conditions import holds
+from blinreg.analyses.plans.model import DerivedVariable, Plan
+from blinreg.analyses.plans.views import ViewFrames
+from blinreg.analyses.plans.vocabulary import EVER, KnownVariable, known_variables
+from blinreg.schemas.model import Type
+
+#: Code that says a fact was asked for and is not known; for an analysis it is a missing value.
+UNKNOWN = "unknown"
+INDEX = "index"
+KNOWN_AT = "__known_at"
+
+
+def patient_values(
+    views: ViewFrames, names: Sequence[str], *, origin: str, landmark: float | None = None
+) -> pl.DataFrame:
+    """Collect known variables, one row a patient of the cohort, and when each became known.
+
+    Parameters
+    ----------
+    views : ViewFrames
+        They hold the values and the dates.
+    names : sequence of str
+        Known variables, in their own names (``ever_allo_hct``, not ``allo_hct``).
+    origin : str
+        Origin from which exposures are counted.
+    landmark : float, optional
+        Exposures are then frozen on this day: begun by it, and known by it.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``patient_id``, a column a variable, and ``<variable>__known_at`` with the date.
+    """
+    frame = views["cohort"].select("patient_id")
+    for name in dict.fromkeys(names):
+        known = known_variables()[name]
+        values = _exposure(views, known, origin, landmark) if known.exposure else _from_view(views[known.view], known)
+        frame = frame.join(values, on="patient_id", how="left", maintain_order="left")
+    return frame
+
+
+def with_derived(frame: pl.DataFrame, plan: Plan, names: Sequence[str]) -> pl.DataFrame:
+    """Add the plan's own variables to a frame that has their sources."""
+    derived = [plan.variables[name] for name in names if name in plan.variables]
+    return frame.with_columns(_derive(variable).alias(variable.name) for variable in derived)
+
+
+def unknown_as_missing(frame: pl.DataFrame, plan: Plan, names: Sequence[str]) -> pl.DataFrame:
+    """Turn 'not known' into a missing value, and codes and levels into categories in their declared order."""
+    columns = []
+    for name in names:
+        if name in plan.variables:
+            levels = [level.name for level in plan.variables[name].levels]
+        else:
+            levels = [code for code in known_variables()[name].column.codes if code != UNKNOWN]
+        if levels:
+            columns.append(pl.col(name).replace(UNKNOWN, None).cast(pl.Enum(levels), strict=False))
+    return frame.with_columns(columns)
+
+
+def flags_as_words(frame: pl.DataFrame, plan: Plan, names: Sequence[str]) -> pl.DataFrame:
+    """Turn 0/1 variables into no and yes, for tables and groups."""
+    flags = [
+        name
+        for name in names
+        if name not in plan.variables
+        and known_variables()[name].column.type is Type.INTEGER
+        and known_variables()[name].column.unit == "0/1"
+    ]
+    words = {0: "no", 1: "yes"}
+    kind = pl.Enum(["no", "yes"])
+    return frame.with_columns(pl.col(name).replace_strict(words, return_dtype=kind) for name in flags)
+
+
+def _from_view(view: pl.DataFrame, known: KnownVariable) -> pl.DataFrame:
+    return view.select(
+        "patient_id", pl.col(known.column.name).alias(known.name), pl.col(known.known_at).alias(known.name + KNOWN_AT)
+    )
+
+
+def _exposure(views: ViewFrames, known: KnownVariable, origin: str, landmark: float | None) -> pl.DataFrame:
+    rows = views["exposure"].filter(
+        (pl.col("exposure") == known.name.removeprefix(EVER)) & (pl.col("origin") == origin)
+    )
+    if landmark is None:
+        value, date = pl.col("ever"), pl.col("known_date")
+    else:
+        value = (pl.col("exposure_days") <= landmark).fill_null(value=False).cast(pl.Int64)
+        limit = pl.col("origin_date") + pl.duration(days=int(landmark))
+        date = pl.min_horizontal(pl.col("known_date"), limit)
+    return rows.select("patient_id", value.alias(known.name), date.alias(known.name + KNOWN_AT))
+
+
+def _derive(variable: DerivedVariable) -> pl.Expr:
+    if variable.column:
+        return pl.col(variable.column) / variable.per
+    expression = pl.lit(None, dtype=pl.String)
+    for level in reversed(variable.levels):
+        fits = pl.all_horizontal([holds(condition) for condition in level.conditions])
+        expression = pl.when(fits).then(pl.lit(level.name)).otherwise(expression)
+    return expression

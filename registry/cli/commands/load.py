@@ -1,0 +1,98 @@
+"""Load submissions into a registry: each wholly or not at all, its bad rows held out with their reasons.
+
+Several submissions are loaded one after the other; one that is rejected does not stop the
+others, and the highest exit code is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from blinreg.registry.cli.console import Console, text_table
+from blinreg.registry.loading import LoadResult, load_submission
+from blinreg.registry.store import Registry
+from blinreg.schemas.errors import SubmissionRejected
+
+NAME = "load"
+HELP = "load submissions into a registry"
+EXAMPLE = "blinreg load submissions/*/ --registry registry.duckdb"
+
+#: Findings shown in the terminal; all of them are in quality.violation and in --json.
+SHOWN = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("submissions", type=Path, nargs="+", metavar="SUB", help="folder with a submission.json")
+    parser.add_argument("--registry", type=Path, required=True, metavar="R", help="registry to load into")
+
+
+def describe(result: LoadResult) -> str:
+    """Say in words what became of a submission, the findings with file and line."""
+    if result.outcome == "unchanged":
+        return f"{result.site_id}: unchanged; {result.submission_id} already has this content, nothing was done"
+    lines = [
+        f"{result.site_id}: loaded {result.submission_id}, {result.n_accepted} of {result.n_rows} rows accepted, "
+        f"{result.n_quarantined} quarantined, {result.n_held_back} held back, {result.n_warnings} warnings"
+    ]
+    fallen = sum(result.dropped.select(pl.sum_horizontal(pl.exclude("table"))).to_series().to_list())
+    if fallen:
+        lines.append(f"  {fallen} rows of the submission before count no longer")
+    shown = result.violations.head(SHOWN)
+    if shown.height:
+        rows = shown.select("severity", "file", "line", "column", "message").rows()
+        table = text_table(["severity", "file", "line", "column", "what is wrong"], rows)
+        lines += ["  " + line for line in table.splitlines()]
+    if result.violations.height > SHOWN:
+        lines.append(f"  and {result.violations.height - SHOWN} more: select * from quality.violation")
+    return "\n".join(lines)
+
+
+def as_data(result: LoadResult) -> dict[str, Any]:
+    """Say the same to a machine."""
+    return {
+        "outcome": result.outcome,
+        "site_id": result.site_id,
+        "submission_id": result.submission_id,
+        "n_rows": result.n_rows,
+        "n_accepted": result.n_accepted,
+        "n_quarantined": result.n_quarantined,
+        "n_held_back": result.n_held_back,
+        "n_warnings": result.n_warnings,
+        "violations": result.violations.to_dicts(),
+        "dropped": result.dropped.to_dicts(),
+        "exit_code": result.exit_code,
+    }
+
+
+def _teller(console: Console, folder: Path, number: int, total: int) -> Callable[[str], None]:
+    def tell(step: str) -> None:
+        console.progress(f"{folder.name}: {step}", done=number, total=total)
+
+    return tell
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Load every submission named."""
+    texts: list[str] = []
+    data: list[dict[str, Any]] = []
+    total = len(args.submissions)
+    with Registry.open(args.registry, write=True) as registry:
+        for number, folder in enumerate(args.submissions, start=1):
+            try:
+                result = load_submission(registry, folder, on_progress=_teller(console, folder, number, total))
+            except SubmissionRejected as rejection:
+                console.error(rejection)
+                texts.append(f"{folder.name}: rejected, nothing of it was loaded")
+                data.append({"outcome": "rejected", "folder": str(folder), "exit_code": rejection.exit_code})
+                continue
+            texts.append(describe(result))
+            data.append(as_data(result) | {"folder": str(folder)})
+    exit_code = max(int(entry["exit_code"]) for entry in data)
+    console.result("\n".join(texts), {"submissions": data, "exit_code": exit_code})
+    return exit_code

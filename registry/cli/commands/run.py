@@ -1,0 +1,82 @@
+"""Carry out a declared study on a registry: tidy results, figures, one report and a manifest.
+
+A plan that uses something known only after its origin is refused (immortal time), and nothing
+is written. An analysis that fails fails alone: it is named in the report, and the exit code is 6.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from blinreg.analyses.plans import RunResult, load_plan, run_plan
+from blinreg.analyses.report import write_report
+from blinreg.registry.cli.console import Console
+from blinreg.registry.cli.source import analysis_views, provenance, set_as_of
+from blinreg.registry.store import Registry
+
+NAME = "run"
+HELP = "carry out a study plan on a registry"
+EXAMPLE = "blinreg run realworld-2020 --registry registry.duckdb --out results"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("plan", metavar="PLAN", help="name of a shipped plan (realworld-2020) or path of a TOML file")
+    parser.add_argument("--registry", type=Path, required=True, metavar="R", help="registry to analyse")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--as-of", metavar="SUBMISSION", help="as the registry was after this submission")
+    parser.add_argument(
+        "--release",
+        choices=["public"],
+        default="",
+        help="'public': the data are public, and small counts may be shown (data that are not synthetic need it)",
+    )
+
+
+def carry_out(
+    plan_name: str,
+    registry_path: Path,
+    out: Path,
+    console: Console,
+    *,
+    as_of: str | None = None,
+    release: str = "",
+) -> RunResult:
+    """Run a plan and write its report, saying how far it is."""
+    plan = load_plan(plan_name)
+    with Registry.open(registry_path) as registry:
+        set_as_of(registry, as_of)
+        result = run_plan(
+            plan,
+            analysis_views(registry),
+            provenance=provenance(registry),
+            out=out,
+            release="public" if release == "public" else "",
+            on_progress=lambda done, total, title: console.progress(f"analysis: {title}", done=done, total=total),
+        )
+    console.progress("writing the report")
+    write_report(result, out / "report.html")
+    return result
+
+
+def findings(result: RunResult) -> str:
+    """Say the study's key findings, one a line."""
+    return "\n".join(f"  {title}: {sentence}" for title, sentence in result.key_findings)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Carry out the plan."""
+    result = carry_out(args.plan, args.registry, args.out, console, as_of=args.as_of, release=args.release)
+    for failed in result.failures:
+        console.progress(f"failed: {failed.entry.title}: {failed.failure}")
+    console.result(
+        f"wrote {args.out / 'report.html'}\n{findings(result)}",
+        {
+            "report": str(args.out / "report.html"),
+            "key_findings": [{"title": title, "finding": finding} for title, finding in result.key_findings],
+            "failures": [{"analysis": a.entry.name, "reason": a.failure} for a in result.failures],
+            "exit_code": result.exit_code,
+        },
+    )
+    return result.exit_code

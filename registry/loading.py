@@ -1,0 +1,367 @@
+"""Load a submission: wholly, or not at all.
+
+The steps, in the order in which a crash may fall between them: copy the files; read, check
+and store the rows in one transaction; write ``prepared`` into the journal; commit; read the
+ledger back on a fresh session, because DuckDB answers a COMMIT after a failed statement
+with OK and rolls back; write ``committed`` into the journal; only then say so.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from blinreg.registry.frames import query_frame
+from blinreg.registry.ledger import LedgerRow, accepted_of, next_sequence, read_ledger, write_row
+from blinreg.registry.manifest import MANIFEST_NAME, Identity, Manifest, parse_manifest, read_identity
+from blinreg.registry.originals import Kept, Originals, read_manifest_file, refuse_together
+from blinreg.registry.quality.check import CheckedSubmission, check_submission
+from blinreg.registry.quality.rules import Context
+from blinreg.registry.reading import read_tables
+from blinreg.registry.reconcile import reconcile
+from blinreg.registry.status import count_dropped, violations
+from blinreg.registry.store import Registry
+from blinreg.registry.storing import store
+from blinreg.schemas.errors import RegistryDamaged, SubmissionRejected, UsageError
+from blinreg.schemas.ledger import LEDGER_SCHEMA
+
+#: Endings of files that look like tables; one that submission.json does not name was forgotten.
+_TABLE_ENDINGS = {".csv", ".parquet", ".xlsx", ".xls", ".tsv"}
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadResult:
+    """What became of a submission.
+
+    Parameters
+    ----------
+    outcome : str
+        ``loaded``, or ``unchanged`` when the site's current submission has this content.
+    submission_id, site_id : str
+        The submission that counts now.
+    n_rows : int
+        Rows that the site sent; accepted are those neither quarantined nor held back.
+    n_quarantined : int
+        Rows not accepted for what they say.
+    n_held_back : int
+        Sound rows whose parent row was not accepted.
+    n_warnings : int
+        Findings on accepted rows.
+    violations : polars.DataFrame
+        ``submission_id, rule, severity, table, file, line, column, message``, by table and line.
+    dropped : polars.DataFrame
+        ``table, absent, quarantined, held_back``: keys that counted before and do not any more.
+    """
+
+    outcome: str
+    submission_id: str
+    site_id: str
+    n_rows: int
+    n_quarantined: int
+    n_held_back: int
+    n_warnings: int
+    violations: pl.DataFrame
+    dropped: pl.DataFrame
+
+    @property
+    def n_accepted(self) -> int:
+        """Rows that count now."""
+        return self.n_rows - self.n_quarantined - self.n_held_back
+
+    @property
+    def exit_code(self) -> int:
+        """0 clean, 1 warnings, 3 rows quarantined."""
+        if self.n_quarantined:
+            return 3
+        return 1 if self.n_warnings else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Received:
+    """A submission whose files are kept and whose place in the ledger is clear."""
+
+    manifest: Manifest
+    kept: Mapping[str, Kept]
+    row: LedgerRow
+
+
+def load_submission(
+    registry: Registry,
+    folder: str | Path,
+    *,
+    on_progress: Progress | None = None,
+    actor: str | None = None,
+) -> LoadResult:
+    """Load a submission into a registry that is open for writing.
+
+    Parameters
+    ----------
+    registry : Registry
+        Open with ``write=True``.
+    folder : str or Path
+        Folder with ``submission.json`` and one file a table.
+    on_progress : callable, optional
+        Told each step as a short text.
+    actor : str, optional
+        Who loads it; the account by default.
+
+    Returns
+    -------
+    LoadResult
+        After the registry has been read back.
+
+    Raises
+    ------
+    SubmissionRejected
+        If the submission is refused whole; the refusal is in the ledger and the journal.
+    UsageError
+        If there is no such folder, or the registry is open for reading.
+    RegistryDamaged
+        If the registry and its journal disagree.
+    """
+    registry.require_writable()
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder.name}", next_step="name the folder that holds submission.json")
+    # What a crash in an earlier load of this process left open is settled first.
+    reconcile(registry)
+    progress = on_progress or _silent
+    originals = Originals(registry.paths.submissions)
+    draft = _draft(registry, actor or getpass.getuser())
+    text = b""
+    try:
+        text = read_manifest_file(folder, MANIFEST_NAME)
+        manifest = parse_manifest(text, now=draft.received_at)
+        draft = _with_manifest(draft, manifest)
+        progress("copying files")
+        received = _receive(registry, folder, manifest, originals, draft)
+        if received is None:
+            originals.discard()
+            return _unchanged(registry, manifest.site_id)
+        checked = _check(registry, received, progress)
+    except SubmissionRejected as rejection:
+        originals.discard()
+        _record_rejection(registry, draft, read_identity(text), rejection)
+        raise
+    except BaseException:
+        originals.discard()
+        raise
+    originals.settle()
+    return _store(registry, received, checked, progress)
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
+
+
+def _draft(registry: Registry, actor: str) -> LedgerRow:
+    """Start the row of the ledger with what is known before anything is read."""
+    return LedgerRow(
+        sequence=next_sequence(read_ledger(registry.cursor())),
+        submission_id=None,
+        site_id=None,
+        content_sha256=None,
+        created_at=None,
+        data_cutoff_date=None,
+        schema_version=None,
+        is_synthetic=None,
+        outcome="rejected",
+        reason=None,
+        received_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        actor=actor,
+        n_rows=0,
+        n_quarantined=0,
+        n_held_back=0,
+    )
+
+
+def _with_manifest(draft: LedgerRow, manifest: Manifest) -> LedgerRow:
+    return replace(
+        draft,
+        submission_id=manifest.submission_id,
+        site_id=manifest.site_id,
+        content_sha256=manifest.content_sha256,
+        created_at=manifest.created_at,
+        data_cutoff_date=manifest.data_cutoff_date,
+        schema_version=manifest.schema_version,
+        is_synthetic=manifest.is_synthetic,
+        n_rows=sum(file.rows for file in manifest.files),
+    )
+
+
+def _receive(
+    registry: Registry, folder: Path, manifest: Manifest, originals: Originals, draft: LedgerRow
+) -> _Received | None:
+    """Keep the files and find the submission's place; ``None`` if its content counts already."""
+    _refuse_forgotten(folder, manifest)
+    kept = _keep_files(folder, manifest, originals)
+    ledger = read_ledger(registry.cursor())
+    current = accepted_of(ledger, manifest.site_id)
+    if current is not None and current.content_sha256 == manifest.content_sha256:
+        return None
+    _refuse_place(manifest, ledger, current)
+    return _Received(manifest=manifest, kept=kept, row=replace(draft, outcome="accepted"))
+
+
+def _refuse_forgotten(folder: Path, manifest: Manifest) -> None:
+    named = {file.path for file in manifest.files}
+    forgotten = sorted(
+        item.name for item in folder.iterdir() if item.suffix.lower() in _TABLE_ENDINGS and item.name not in named
+    )
+    if forgotten:
+        raise SubmissionRejected(
+            f"the folder holds {len(forgotten)} table files that submission.json does not name ({forgotten[0]})",
+            next_step="name them or take them out: a table that is not named counts as empty",
+        )
+
+
+def _keep_files(folder: Path, manifest: Manifest, originals: Originals) -> Mapping[str, Kept]:
+    problems: list[SubmissionRejected] = []
+    kept = {}
+    for file in manifest.files:
+        try:
+            copy = originals.keep(folder / file.path, suffix=file.format)
+        except SubmissionRejected as rejection:
+            problems.append(rejection)
+            continue
+        if copy.sha256 != file.sha256:
+            problems.append(
+                SubmissionRejected(
+                    f"{file.path} is not the file that submission.json names: its sha256 is another",
+                    next_step="the file or the list was changed after the other was made; make both again",
+                )
+            )
+        kept[file.table] = copy
+    refuse_together(problems)
+    originals.keep(folder / MANIFEST_NAME, suffix="json")
+    return kept
+
+
+def _refuse_place(manifest: Manifest, ledger: tuple[LedgerRow, ...], current: LedgerRow | None) -> None:
+    """Refuse a name that is taken, and a submission that would turn the site back."""
+    taken = [row for row in ledger if row.outcome == "accepted" and row.submission_id == manifest.submission_id]
+    if taken:
+        same = taken[0].content_sha256 == manifest.content_sha256
+        what = "was accepted before and replaced since" if same else "was accepted before with other content"
+        raise SubmissionRejected(
+            f"submission {manifest.submission_id} {what}", next_step="give the new submission a name of its own"
+        )
+    if current is not None and current.created_at is not None and manifest.created_at < current.created_at:
+        raise SubmissionRejected(
+            f"submission {manifest.submission_id} was made at {manifest.created_at.isoformat()}Z, before the current "
+            f"submission of the site, {current.submission_id} of {current.created_at.isoformat()}Z: "
+            "it would replace newer data by older",
+            next_step="send the newest state with a later created_at",
+        )
+
+
+def _check(registry: Registry, received: _Received, progress: Progress) -> CheckedSubmission:
+    manifest = received.manifest
+    tables = read_tables(manifest, received.kept, progress)
+    progress("checking rows")
+    context = Context(
+        site_id=manifest.site_id,
+        created_date=manifest.created_date,
+        claimed=_patients_of_others(registry, manifest.site_id),
+    )
+    return check_submission(tables, context)
+
+
+def _patients_of_others(registry: Registry, site_id: str) -> pl.Series:
+    query = f"""
+        select patient.patient_id
+        from submitted.patient
+        inner join {LEDGER_SCHEMA}.current_submission as newest using (submission_id)
+        where newest.site_id <> ?
+    """
+    return query_frame(registry.cursor(), query, [site_id])["patient_id"].cast(pl.String)
+
+
+def _store(registry: Registry, received: _Received, checked: CheckedSubmission, progress: Progress) -> LoadResult:
+    row = replace(
+        received.row,
+        n_quarantined=sum(table.n_quarantined for table in checked.tables),
+        n_held_back=sum(table.n_held_back for table in checked.tables),
+    )
+    submission_id = received.manifest.submission_id
+    ledger = read_ledger(registry.cursor())
+    previous = accepted_of(ledger, received.manifest.site_id)
+    progress("storing rows")
+    _commit(registry, row, lambda cursor: store(cursor, submission_id, checked), progress)
+    progress("done")
+    return _result(registry, row, outcome="loaded", previous=previous)
+
+
+def _commit(
+    registry: Registry, row: LedgerRow, write: Callable[[duckdb.DuckDBPyConnection], None], progress: Progress
+) -> None:
+    """Write in one transaction, announce it, commit it, read it back and acknowledge it."""
+    cursor = registry.cursor()
+    cursor.begin()
+    try:
+        write(cursor)
+        write_row(cursor, row)
+        registry.journal.append("prepared", row.facts)
+    except BaseException:
+        cursor.rollback()
+        reconcile(registry)
+        raise
+    progress("committing")
+    failure = _try_commit(cursor)
+    progress("reading back")
+    if failure is not None or row not in read_ledger(registry.cursor()):
+        raise RegistryDamaged(
+            f"{registry.path.name} did not keep submission number {row.sequence} after its commit",
+            next_step="check the disk for space and errors, then open the registry again: it says what it holds",
+        ) from failure
+    registry.journal.append("committed", row.facts)
+
+
+def _try_commit(cursor: duckdb.DuckDBPyConnection) -> duckdb.Error | None:
+    try:
+        cursor.commit()
+    except duckdb.Error as error:
+        return error
+    return None
+
+
+def _record_rejection(registry: Registry, draft: LedgerRow, identity: Identity, rejection: SubmissionRejected) -> None:
+    row = replace(
+        draft,
+        outcome="rejected",
+        submission_id=draft.submission_id or identity.submission_id,
+        site_id=draft.site_id or identity.site_id,
+        reason=str(rejection),
+    )
+    _commit(registry, row, lambda _: None, _silent)
+
+
+def _unchanged(registry: Registry, site_id: str) -> LoadResult:
+    current = accepted_of(read_ledger(registry.cursor()), site_id)
+    if current is None:
+        raise RegistryDamaged(f"{registry.path.name} lost a submission while it was read", next_step="open it again")
+    return _result(registry, current, outcome="unchanged", previous=current)
+
+
+def _result(registry: Registry, row: LedgerRow, *, outcome: str, previous: LedgerRow | None) -> LoadResult:
+    submission_id, site_id = str(row.submission_id), str(row.site_id)
+    found = violations(registry, submission_id)
+    return LoadResult(
+        outcome=outcome,
+        submission_id=submission_id,
+        site_id=site_id,
+        n_rows=row.n_rows,
+        n_quarantined=row.n_quarantined,
+        n_held_back=row.n_held_back,
+        n_warnings=found.filter(pl.col("severity") == "warn").height,
+        violations=found,
+        dropped=count_dropped(registry, submission_id, None if previous is None else previous.submission_id),
+    )

@@ -1,0 +1,29 @@
+-- analysis.response
+-- what:   Response to the first course of blinatumomab.
+-- grain:  one row a patient of the cohort
+-- inputs: derived.response
+-- rule:   who was not assessed is no responder and not evaluable. Residual disease at response is negative if any
+--         sample near it was; without a usable sample it is not_assessed, never negative. What a patient never had is
+--         known at the end of observation.
+-- source: 2020 multicenter real-world study, Methods and Table 2.
+create view analysis.response as
+select
+    patient_id,
+    indication,
+    response_basis,
+    best_response,
+    is_evaluable,
+    case when response_date is not null then 1 else 0 end as is_responder,
+    response_date,
+    case
+        when response_date is null then null
+        when mrd_negative_near_date is not null then 'negative'
+        when mrd_positive_near_date is not null then 'positive'
+        else 'not_assessed'
+    end as mrd_at_response,
+    mrd_negative_date,
+    index_date,
+    coalesce(best_response_date, observation_end_date) as best_response_known_date,
+    coalesce(response_date, observation_end_date) as response_known_date,
+    coalesce(mrd_negative_near_date, mrd_positive_near_date, observation_end_date) as mrd_known_date
+from derived.response;

@@ -1,0 +1,107 @@
+"""The main job from submissions to the report, through a registry: synthetic sites in, one page out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from blinreg.analyses.plans import InputSubmission, Provenance, RunResult, load_plan, run_plan
+from blinreg.analyses.report import write_report
+from blinreg.registry.loading import load_submission
+from blinreg.registry.store import Registry
+from blinreg.schemas.views import VIEWS
+from blinreg.synthetic.generation import generate
+
+SITES = 5
+CURRENT = """
+select newest.site_id, newest.submission_id, ledger.content_sha256, newest.data_cutoff_date, newest.is_synthetic
+from ledger.current_submission as newest
+inner join ledger.submission as ledger on newest.sequence = ledger.sequence
+"""
+
+
+@dataclass(frozen=True)
+class Reported:
+    result: RunResult
+    out: Path
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Reported, Reported]:
+    """Carry out the shipped plan on the largest sites, from relations and from frames in another order."""
+    base = tmp_path_factory.mktemp("main_job")
+    generate("realworld-2020", base / "submissions")
+    folders = sorted(path for path in (base / "submissions").iterdir() if path.is_dir())[:SITES]
+    with Registry.create(base / "registry.duckdb") as registry:
+        for folder in folders:
+            load_submission(registry, folder)
+        views = {view.name: registry.connection.sql(f"select * from analysis.{view.name}").pl() for view in VIEWS}
+        provenance = Provenance(
+            submissions=tuple(
+                InputSubmission(
+                    site_id=site, submission_id=name, content_sha256=content, data_cutoff_date=cutoff, is_synthetic=flag
+                )
+                for site, name, content, cutoff, flag in registry.connection.execute(CURRENT).fetchall()
+            )
+        )
+    backwards = {name: frame.reverse() for name, frame in views.items()}
+    return report(views, provenance, base / "one"), report(backwards, provenance, base / "other")
+
+
+def report(views: dict[str, pl.DataFrame], provenance: Provenance, out: Path) -> Reported:
+    result = run_plan(load_plan("realworld-2020"), views, provenance=provenance, out=out)
+    write_report(result, out / "report.html")
+    return Reported(result, out)
+
+
+def test_every_analysis_of_the_study_has_a_result(twice: tuple[Reported, Reported]) -> None:
+    result = twice[0].result
+
+    assert {found.entry.name: found.failure for found in result.failures} == {}
+    assert result.gate.is_synthetic
+
+
+def test_the_same_rows_in_another_order_give_the_same_bytes(twice: tuple[Reported, Reported]) -> None:
+    first, other = (
+        {str(path.relative_to(run.out)): path.read_bytes() for path in run.out.rglob("*") if path.is_file()}
+        for run in twice
+    )
+    manifests = [json.loads(files.pop("run_manifest.json")) for files in (first, other)]
+    for manifest in manifests:
+        del manifest["durations_seconds"]
+
+    assert [name for name in first.keys() | other.keys() if first.get(name) != other.get(name)] == []
+    assert manifests[0] == manifests[1]
+
+
+def test_counts_agree_from_the_registry_to_the_models(twice: tuple[Reported, Reported]) -> None:
+    result = twice[0].result
+    attrition = result.analysis("attrition").table()
+    baseline = result.analysis("baseline").table("attrition")
+    cohort = attrition.filter(pl.col("step") == "with_blinatumomab")["n_patients"][0]
+    responders = attrition.filter(pl.col("step") == "responder_with_follow_up")["n_patients"][0]
+
+    assert baseline["n_patients"][-1] == cohort
+    for name in ("transplant_simon_makuch", "transplant_naive", "transplant_incidence"):
+        steps = result.analysis(name).table("attrition")
+        assert steps["n_patients"][-1] == responders, name
+    assert result.analysis("transplant_naive").table()["n"].sum() == responders
+
+
+def test_the_naive_comparison_flatters_the_transplant(twice: tuple[Reported, Reported]) -> None:
+    result = twice[0].result
+    correct = result.analysis("transplant_cox").table().filter(pl.col("variable") == "allo_hct")
+    naive = result.analysis("transplant_cox_naive").table().filter(pl.col("variable") == "ever_allo_hct")
+
+    assert naive["hazard_ratio"][0] < correct["hazard_ratio"][0]
+
+
+def test_the_report_is_one_file_of_less_than_5_mb(twice: tuple[Reported, Reported]) -> None:
+    page = (twice[0].out / "report.html").read_bytes()
+
+    assert len(page) < 5_000_000
+    assert b"SYN" not in page

@@ -1,0 +1,137 @@
+"""Are files read as they stand, with the line of every row?"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+import xlsxwriter
+
+from blinreg.registry.canonical import canonical_text
+from blinreg.registry.read_csv import read_csv
+from blinreg.registry.read_xlsx import XlsxFile, read_xlsx
+from blinreg.schemas.errors import SubmissionRejected
+from blinreg.schemas.tables import table
+
+ENROLMENT = table("enrolment")
+HEADER = ",".join(ENROLMENT.column_names)
+
+
+def rows(text: str | bytes) -> list[tuple[object, ...]]:
+    data = text.encode() if isinstance(text, str) else text
+    return read_csv(ENROLMENT, "enrolment.csv", data).rows()
+
+
+def test_lines_are_those_of_an_editor() -> None:
+    text = f'{HEADER}\na,b,c,d\n\n"e\nf",g,h,i\n\n\nj,k,l,m'
+    assert rows(text) == [("a", "b", "c", "d", 2), ("e\nf", "g", "h", "i", 4), ("j", "k", "l", "m", 8)]
+
+
+def test_windows_files_are_read() -> None:
+    assert rows(b"\xef\xbb\xbf" + f"{HEADER}\r\na,b,,\r\n\r\nc,d,,e\r\n".encode()) == [
+        ("a", "b", None, None, 2),
+        ("c", "d", None, "e", 4),
+    ]
+
+
+def test_the_order_of_columns_is_free() -> None:
+    assert rows("arm,study_id,patient_id,randomization_date\na,b,c,d\n") == [("c", "b", "a", "d", 2)]
+
+
+def test_quotation_marks_and_empty_text() -> None:
+    assert rows(f'{HEADER}\n"a,b","say ""x""","",\n') == [("a,b", 'say "x"', None, None, 2)]
+
+
+@pytest.mark.parametrize("text", [HEADER, f"{HEADER}\n", f"{HEADER}\r\n\r\n"])
+def test_a_table_without_rows_is_read(text: str) -> None:
+    assert rows(text) == []
+
+
+def test_text_that_looks_like_something_else_stays_text() -> None:
+    assert rows(f"{HEADER}\n007,1e5,NA,true\n") == [("007", "1e5", "NA", "true", 2)]
+
+
+def test_a_line_of_one_character_is_not_taken_for_an_empty_one() -> None:
+    with pytest.raises(SubmissionRejected, match="line 3 has 1 fields and the header 4"):
+        rows(f"{HEADER}\na,b,c,d\nx\n")
+
+
+def test_a_carriage_return_within_a_line_is_refused() -> None:
+    with pytest.raises(SubmissionRejected, match="line 2: a carriage return inside a line"):
+        rows(f"{HEADER}\na,b\rc,d,e\n")
+    assert rows(f'{HEADER}\n"a\rb",c,,\n') == [("a\rb", "c", None, None, 2)]
+
+
+def test_the_line_of_a_faulty_row_counts_line_ends_in_texts() -> None:
+    with pytest.raises(SubmissionRejected, match=r"line 5 has 3 fields and the header 4 \(2 such lines\)"):
+        rows(f'{HEADER}\n"a\n\nb",b,c,d\nx,y,z\nx,y,z\n')
+
+
+def test_typed_values_become_the_text_of_a_csv_file() -> None:
+    frame = pl.DataFrame(
+        {
+            "day": [dt.date(2019, 5, 1), None],
+            "midnight": [dt.datetime(2019, 5, 1), dt.datetime(2019, 5, 1, 12, 30)],  # noqa: DTZ001
+            "whole": [3.0, float("nan")],
+            "measured": [0.1, 1e-05],
+            "count": pl.Series([7, None], dtype=pl.UInt8),
+            "exact": pl.Series(["1.50", "2.00"]).cast(pl.Decimal(10, 2)),
+            "single": pl.Series([0.1, 2.0], dtype=pl.Float32),
+            "category": pl.Series(["a", ""], dtype=pl.Categorical),
+        }
+    )
+    text = canonical_text("a.parquet", frame)
+    assert set(text.dtypes) == {pl.String}
+    assert text.select(pl.exclude("measured", "exact")).rows() == [
+        ("2019-05-01", "2019-05-01", "3", "7", "0.1", "a"),
+        (None, "2019-05-01 12:30:00", None, None, "2", None),
+    ]
+    assert [float(value) for value in text["measured"]] == [0.1, 1e-05]
+    assert [float(value) for value in text["exact"]] == [1.5, 2.0]
+
+
+def read_sheet(path: Path) -> pl.DataFrame:
+    result = read_xlsx([XlsxFile(definition=ENROLMENT, path=path.name, file=path)])["enrolment"]
+    assert isinstance(result, pl.DataFrame), result
+    return result
+
+
+def test_cells_of_a_sheet_become_the_text_of_a_csv_file(tmp_path: Path) -> None:
+    path = tmp_path / "enrolment.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet("enrolment")
+    day = book.add_format({"num_format": "dd.mm.yyyy"})
+    sheet.write_row(0, 0, ENROLMENT.column_names)
+    sheet.write_row(1, 0, ["P01", "trial-1", 2.0])
+    sheet.write_datetime(1, 3, dt.datetime(2019, 5, 1), day)  # noqa: DTZ001
+    sheet.write_row(3, 0, ["P02", "trial-1"])
+    sheet.write_string(3, 2, "007")
+    sheet.write_string(3, 3, "2019-05")
+    sheet.write_blank(20, 0, None, day)
+    book.close()
+    assert read_sheet(path).rows() == [
+        ("P01", "trial-1", "2", "2019-05-01", 2),
+        ("P02", "trial-1", "007", "2019-05", 4),
+    ]
+
+
+def test_a_sheet_among_others_is_found_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "enrolment.xlsx"
+    book = xlsxwriter.Workbook(path)
+    book.add_worksheet("notes").write(0, 0, "read me")
+    book.add_worksheet("enrolment").write_row(0, 0, ENROLMENT.column_names)
+    book.close()
+    assert read_sheet(path).height == 0
+
+
+def test_a_table_that_does_not_begin_in_the_first_row_is_not_guessed(tmp_path: Path) -> None:
+    path = tmp_path / "enrolment.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet("enrolment")
+    sheet.write(0, 0, "Enrolment of our site")
+    sheet.write_row(2, 0, ENROLMENT.column_names)
+    book.close()
+    result = read_xlsx([XlsxFile(definition=ENROLMENT, path=path.name, file=path)])["enrolment"]
+    assert "line 1 has none of the 4 columns" in str(result)
