@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from blinreg.analyses.multistate import multistate
     from blinreg.analyses.odds_ratio import odds_ratio
     from blinreg.analyses.proportion_difference import proportion_difference
+    from blinreg.analyses.proportional_hazards import proportional_hazards_test
     from blinreg.analyses.response_rate import response_rate
     from blinreg.analyses.rmst import rmst
     from blinreg.analyses.simon_makuch import simon_makuch
@@ -54,6 +55,7 @@ _MODULE_OF = {
     "multistate": "blinreg.analyses.multistate",
     "odds_ratio": "blinreg.analyses.odds_ratio",
     "proportion_difference": "blinreg.analyses.proportion_difference",
+    "proportional_hazards_test": "blinreg.analyses.proportional_hazards",
     "response_rate": "blinreg.analyses.response_rate",
     "rmst": "blinreg.analyses.rmst",
     "simon_makuch": "blinreg.analyses.simon_makuch",
@@ -78,6 +80,7 @@ __all__ = [
     "multistate",
     "odds_ratio",
     "proportion_difference",
+    "proportional_hazards_test",
     "response_rate",
     "rmst",
     "simon_makuch",

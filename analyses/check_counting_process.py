@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from blinreg.analyses.inputs import CountingProcess, Integers, Rows, counting_arrays, missing_values, to_frame
-from blinreg.analyses.row_sequence import RowSequence, row_sequence
+from blinreg.analyses.row_sequence import RowSequence, row_sequence, zero_length
 from blinreg.schemas.errors import InputError
 
 _MEANING = {
@@ -159,7 +159,7 @@ _Key = tuple[str, str | None]
 
 def _broken(process: CountingProcess, sequence: RowSequence, *, terminal: bool) -> dict[_Key, Integers]:
     found: dict[_Key, Integers] = {
-        ("zero_length", None): np.flatnonzero(process.stop <= process.start),
+        ("zero_length", None): zero_length(process.start, process.stop),
         ("overlap", None): sequence.overlaps(),
         ("gap", None): sequence.gaps(),
     }

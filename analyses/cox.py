@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import polars as pl
 
-from blinreg.analyses.cox_fit import CoxFit, fit_cox
-from blinreg.analyses.cox_grid import place
+from blinreg.analyses.cox_columns import CoxColumns
+from blinreg.analyses.cox_data import CoxData, CoxTask, Ties, fit_rows
+from blinreg.analyses.cox_fit import CoxFit
 from blinreg.analyses.cox_result import CoxResult
-from blinreg.analyses.cox_sums import Array, Index
-from blinreg.analyses.design import build_design, covariate_columns
+from blinreg.analyses.design import covariate_columns
 from blinreg.analyses.inference import check_conf_level, chi_squared, quadratic_test, term_table, wald_columns
-from blinreg.analyses.inputs import CountingProcess, Missing, Rows, counting_process
-from blinreg.analyses.observation import coded
+from blinreg.analyses.inputs import Missing, Rows
 from blinreg.schemas.errors import InputError
 
-Ties = Literal["efron", "breslow"]
+__all__ = ["Ties", "cox"]
 
 
 def cox(
@@ -39,6 +36,8 @@ def cox(
     missing: Missing = "refuse",
     conf_level: float = 0.95,
     time_unit: str = "days",
+    threads: int | None = None,
+    keep_rows: bool | None = None,
 ) -> CoxResult:
     """Fit a Cox proportional-hazards model with time-dependent covariates.
 
@@ -75,6 +74,12 @@ def cox(
         Of the Wald limits.
     time_unit : str
         Stamped on the result; does not enter the fit.
+    threads : int, optional
+        For fits of very many rows; by default all processors. No digit depends on it.
+    keep_rows : bool, optional
+        Let the result keep what residuals, baseline, concordance and tests after the fit
+        need: some 8 (terms + 10) bytes a row, in arrays of its own. By default fits of fewer
+        than 50,000 rows do; with True larger ones do too, and are fitted in memory.
 
     Returns
     -------
@@ -105,40 +110,32 @@ def cox(
     if ties not in ("efron", "breslow"):
         raise InputError(f"ties={ties!r} is unknown", next_step="use 'efron' or 'breslow'")
     strata = (strata,) if isinstance(strata, str) else tuple(strata)
-    named = [*covariate_columns(covariates), *strata, *(c for c in (cluster, weights, offset) if c is not None)]
-    data, frame = counting_process(
-        rows, id=id, start=start, stop=stop, event=event, extra=named, missing=missing, terminal=False
+    names = CoxColumns(
+        id=id,
+        start=start,
+        stop=stop,
+        event=event,
+        covariates=tuple(covariate_columns(covariates)),
+        strata=strata,
+        cluster=cluster,
+        weights=weights,
+        offset=offset,
     )
-    if not data.event.any():
-        raise InputError(
-            f"no event in {data.event.size} rows of {data.n_subjects} subjects ({event} is never 1)",
-            next_step="check the endpoint and the follow-up; without events there is no hazard ratio",
-        )
-    design = build_design(frame, covariates, reference=reference)
-    columns = _columns(frame, strata=strata, cluster=cluster, weights=weights, offset=offset)
-    placed = place(
-        start=data.start,
-        stop=data.stop,
-        event=data.event == 1,
-        x=design.matrix,
-        stratum=columns.stratum,
-        weight=columns.weight,
-        offset=columns.offset,
-    )
-    fit = fit_cox(placed, design.terms, ties=ties, cluster=columns.cluster)
+    task = CoxTask(names, covariates, reference, ties, missing, threads, keep_rows)
+    data, fit = fit_rows(rows, task)
     return CoxResult(
-        table=_table(design.terms, fit, conf_level),
+        table=_table(data.terms, fit, conf_level),
         log_likelihood=fit.log_likelihood,
         score_test=fit.score_test,
-        likelihood_ratio_test=chi_squared(2 * (fit.log_likelihood.fitted - fit.log_likelihood.null), len(design.terms)),
+        likelihood_ratio_test=chi_squared(2 * (fit.log_likelihood.fitted - fit.log_likelihood.null), len(data.terms)),
         wald_test=quadratic_test(fit.coef, fit.variance if fit.robust_variance is None else fit.robust_variance),
         robust_score_test=fit.robust_score_test,
         variance=fit.variance,
         robust_variance=fit.robust_variance,
-        n_rows=data.event.size,
+        n_rows=data.n_rows,
         n_subjects=data.n_subjects,
-        n_events=int(data.event.sum()),
-        n_clusters=columns.n_clusters,
+        n_events=data.n_events,
+        n_clusters=data.n_clusters,
         n_missing=data.n_missing,
         ties=ties,
         interval_type="wald",
@@ -146,58 +143,12 @@ def cox(
         time_unit=time_unit,
         strata=strata,
         cluster=cluster,
-        reference=design.reference,
+        reference=data.reference,
         converged=fit.converged,
         n_iterations=fit.n_iterations,
-        notes=_notes(data, cluster=cluster, weight=columns.weight),
+        notes=_notes(data, cluster),
+        kept=data.kept,
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Columns:
-    """Arrays of the columns a call names beside the counting process and the covariates."""
-
-    stratum: Index
-    cluster: Index | None
-    weight: Array
-    offset: Array
-
-    @property
-    def n_clusters(self) -> int | None:
-        return None if self.cluster is None else int(self.cluster.max()) + 1
-
-
-def _columns(
-    frame: pl.DataFrame, *, strata: tuple[str, ...], cluster: str | None, weights: str | None, offset: str | None
-) -> _Columns:
-    n = frame.height
-    clusters = None if cluster is None else frame[cluster].rank("dense").to_numpy().astype(np.intp) - 1
-    if clusters is not None and not clusters.any():
-        raise InputError(
-            f"cluster {cluster} has one value only; a robust variance needs many clusters",
-            next_step="use the subject's id, or leave cluster out",
-        )
-    weight = np.ones(n) if weights is None else _numbers(frame[weights], "weights")
-    if (weight <= 0).any():
-        raise InputError(
-            f"weights {weights} are not positive in {int((weight <= 0).sum())} of {n} rows",
-            next_step="leave out rows of weight zero",
-        )
-    return _Columns(
-        stratum=coded(frame, strata, n_rows=n)[0].astype(np.intp, copy=False),
-        cluster=clusters,
-        weight=weight,
-        offset=np.zeros(n) if offset is None else _numbers(frame[offset], "offset"),
-    )
-
-
-def _numbers(column: pl.Series, role: str) -> Array:
-    if not column.dtype.is_numeric():
-        raise InputError(f"{role} {column.name} is {column.dtype}, not a number", next_step="give a numeric column")
-    values = np.asarray(column.cast(pl.Float64).to_numpy(), dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise InputError(f"{role} {column.name} has infinite values", next_step="correct them or leave them out")
-    return values
 
 
 def _table(terms: Sequence[str], fit: CoxFit, conf_level: float) -> pl.DataFrame:
@@ -209,15 +160,14 @@ def _table(terms: Sequence[str], fit: CoxFit, conf_level: float) -> pl.DataFrame
     return term_table(terms, columns).with_columns(pl.col("robust_se").fill_nan(None))
 
 
-def _notes(data: CountingProcess, *, cluster: str | None, weight: Array) -> tuple[str, ...]:
+def _notes(data: CoxData, cluster: str | None) -> tuple[str, ...]:
     notes = []
-    repeated = int(np.count_nonzero(np.bincount(data.subject[data.event == 1]) > 1))
-    if repeated and cluster is None:
+    if data.n_repeated and cluster is None:
         notes.append(
-            f"{repeated} subjects have more than one event and no cluster is named: "
+            f"{data.n_repeated} subjects have more than one event and no cluster is named: "
             "the standard errors take their events as independent"
         )
-    if cluster is None and bool((weight != np.floor(weight)).any()):
+    if data.has_fractions and cluster is None:
         notes.append(
             "weights are not whole numbers and no cluster is named: the standard errors take them as frequencies"
         )

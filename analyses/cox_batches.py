@@ -38,6 +38,10 @@ class Batches:
             return begun
         return self.select(self.columns)
 
+    def frame(self) -> pl.DataFrame:
+        """Take all rows at once."""
+        return to_frame(self.source, self.columns)
+
     def select(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Walk through some of the columns only."""
         if isinstance(self.source, pl.DataFrame):

@@ -1,17 +1,18 @@
-"""Fitting a Cox model on placed rows: maximum, variances, score tests."""
+"""Fitting a Cox model: maximum, variances, score tests."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from blinreg.analyses.cox_grid import CoxRows
-from blinreg.analyses.cox_likelihood import CoxLikelihood
-from blinreg.analyses.cox_robust import by_cluster, sandwich
-from blinreg.analyses.cox_sums import Array, Index
+from blinreg.analyses.cox_robust import sandwich
+from blinreg.analyses.cox_sums import Array
 from blinreg.analyses.inference import ChiSquared, LogLikelihood, quadratic_test
+from blinreg.analyses.monotone import runaway
 from blinreg.analyses.newton import Evaluation, Maximum, check_endless, check_singular, inverse, maximise
 from blinreg.schemas.errors import InputError
 
@@ -43,19 +44,46 @@ class CoxFit:
     n_iterations: int
 
 
-def fit_cox(rows: CoxRows, terms: Sequence[str], *, ties: str, cluster: Index | None) -> CoxFit:
+class Likelihood(Protocol):
+    """A partial likelihood in covariates scaled to unit spread.
+
+    ``scale`` (p,) is the spread divided out; ``event_weight`` the case weight of all
+    events; ``reach`` and ``cluster_moments`` as in `CoxLikelihood`.
+    """
+
+    @property
+    def scale(self) -> Array:
+        """Coefficients are ``scaled / scale``."""
+
+    @property
+    def event_weight(self) -> float:
+        """Sum of the case weights of the events."""
+
+    def __call__(self, coef: Array) -> Evaluation:
+        """Evaluate at coefficients (p,)."""
+
+    def reach(self, step: Array, enough: float, /) -> float:
+        """Bound the change of any linear predictor by a step."""
+
+    def cluster_moments(self, coef: Array, cluster: NDArray[Any]) -> tuple[Array, Array]:
+        """Sum the clusters' score contributions and their squares."""
+
+
+def fit_cox(
+    likelihood: Likelihood, terms: Sequence[str], *, cluster: NDArray[Any] | None = None, start: Array | None = None
+) -> CoxFit:
     """Maximise the partial likelihood.
 
     Parameters
     ----------
-    rows : CoxRows
-        From `blinreg.analyses.cox_grid.place`.
+    likelihood : Likelihood
+        `CoxLikelihood`, or for very many rows `cox_passes.KernelLikelihood`.
     terms : sequence of str
         Names of the covariates, for messages.
-    ties : {"efron", "breslow"}
-        How events at one time share the risk set.
     cluster : int array or None
         0 .. clusters - 1 for each of the *caller's* rows.
+    start : array (p,), optional
+        A guess of the scaled coefficients.
 
     Raises
     ------
@@ -64,18 +92,19 @@ def fit_cox(rows: CoxRows, terms: Sequence[str], *, ties: str, cluster: Index | 
     AnalysisError
         Monotone likelihood, or no convergence.
     """
-    likelihood = CoxLikelihood(rows, ties)
-    maximum = _maximise(likelihood, terms)
+    maximum = _maximise(likelihood, terms, start)
+    direction = runaway(likelihood, likelihood.reach, maximum)
+    if direction is not None:
+        _check_endless(lambda _step, _enough: np.inf, direction, terms)
     variance = inverse(maximum.fitted.information)
-    unscale = np.outer(1 / rows.scale, 1 / rows.scale)
+    unscale = np.outer(1 / likelihood.scale, 1 / likelihood.scale)
     robust_variance, robust_score_test = None, None
     if cluster is not None:
-        codes = cluster[rows.position]
-        robust_variance = sandwich(by_cluster(likelihood, likelihood.sums(maximum.coef), codes), variance) * unscale
-        null = by_cluster(likelihood, likelihood.sums(np.zeros_like(maximum.coef)), codes)
-        robust_score_test = quadratic_test(null.sum(axis=0), null.T @ null)
+        _, squares = likelihood.cluster_moments(maximum.coef, cluster)
+        robust_variance = sandwich(squares, variance) * unscale
+        robust_score_test = quadratic_test(*likelihood.cluster_moments(np.zeros_like(maximum.coef), cluster))
     return CoxFit(
-        coef=maximum.coef / rows.scale,
+        coef=maximum.coef / likelihood.scale,
         variance=variance * unscale,
         robust_variance=robust_variance,
         log_likelihood=LogLikelihood(maximum.null.log_likelihood, maximum.fitted.log_likelihood),
@@ -86,9 +115,7 @@ def fit_cox(rows: CoxRows, terms: Sequence[str], *, ties: str, cluster: Index | 
     )
 
 
-def _maximise(likelihood: CoxLikelihood, terms: Sequence[str]) -> Maximum:
-    x = likelihood.rows.x
-
+def _maximise(likelihood: Likelihood, terms: Sequence[str], start: Array | None) -> Maximum:
     def check_start(null: Evaluation) -> None:
         if not np.isfinite(null.log_likelihood):
             raise InputError(
@@ -98,18 +125,29 @@ def _maximise(likelihood: CoxLikelihood, terms: Sequence[str]) -> Maximum:
         check_singular(
             null.information,
             terms,
-            unit=float(likelihood.terms.weight.sum()),
+            unit=likelihood.event_weight,
             hint="is constant among those at risk whenever an event happens",
         )
 
     def check_flat(step: Array) -> None:
-        check_endless(
-            x,
-            step,
-            terms,
-            phenomenon="monotone likelihood",
-            advice="{terms} separates those with an event from those without: join levels, leave it out, "
-            "or describe it by counts",
-        )
+        _check_endless(likelihood.reach, step, terms)
 
-    return maximise(likelihood, matrix=x, check_start=check_start, check_flat=check_flat)
+    return maximise(
+        likelihood,
+        n_terms=len(terms),
+        reach=likelihood.reach,
+        check_start=check_start,
+        check_flat=check_flat,
+        start=start,
+    )
+
+
+def _check_endless(reach: Callable[[Array, float], float], step: Array, terms: Sequence[str]) -> None:
+    check_endless(
+        reach,
+        step,
+        terms,
+        phenomenon="monotone likelihood",
+        advice="{terms} separates those with an event from those without: join levels, leave it out, "
+        "or describe it by counts",
+    )

@@ -48,10 +48,18 @@ class RiskTables(NamedTuple):
 
 
 class HazardTables(NamedTuple):
-    """Hazard (slots,), or hazard and its products (slots, p + 1): cumulated before each slot, and Efron's share."""
+    """Hazard (slots,): cumulated before each slot, and what Efron's rule takes off who fails there."""
 
     before: Array
     tied: Array
+
+
+class ResidualTables(NamedTuple):
+    """As `HazardTables`, for the hazard and each covariate (slots, p + 1); mean of each covariate (slots, p)."""
+
+    before: Array
+    tied: Array
+    mean: Array
 
 
 class TieTable(NamedTuple):
@@ -59,7 +67,7 @@ class TieTable(NamedTuple):
 
     s0: Array
     t0: Array
-    count: Array
+    failing: Array
     weight: Array
 
 
@@ -75,11 +83,16 @@ def _compiled(function: _Function, *, reorder: bool = False) -> _Function:
     ``reorder`` lets a sum run in several lanes at once, as the vector unit does: the
     order is fixed when it is compiled.
     """
-    options = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"} if reorder else False}
+    allowed: set[str] | bool = {"reassoc", "contract", "nsz"} if reorder else False
+
+    def jit(*, cache: bool) -> _Function:
+        made = numba.njit(cache=cache, nogil=True, error_model="numpy", fastmath=allowed)
+        return cast("_Function", made(function))
+
     try:
-        return cast("_Function", numba.njit(cache=True, **options)(function))
-    except RuntimeError:  # no place for a cache file can be written
-        return cast("_Function", numba.njit(**options)(function))
+        return jit(cache=True)
+    except RuntimeError:  # no folder for a cache file can be written
+        return jit(cache=False)
 
 
 def _predict(x: Array, coef: Array, out: Array) -> None:
@@ -91,7 +104,7 @@ def _predict(x: Array, coef: Array, out: Array) -> None:
 
 
 def _add_rows(rows: Chunk, tables: RiskTables) -> None:
-    """Add w (1, x) of each row to ``net`` where it leaves, or to ``tied`` where it fails; take it off where it enters."""
+    """Add w (1, x) of each row to ``net`` where it leaves or ``tied`` where it fails; take it off where it enters."""
     x, w, first, last, event = rows.x, rows.w, rows.first, rows.last, rows.event
     net, tied, one = tables.net, tables.tied, np.uint32(1)
     for i in range(len(w)):
@@ -155,7 +168,7 @@ def _add_tie_sums(ties: TieTable, efron: bool, begin: int, out: Array) -> None:
     """
     for i in range(len(out)):
         k = begin + i
-        d = int(ties.count[k])
+        d = int(ties.failing[k])
         if d == 0:
             continue
         s0, t0 = ties.s0[k], ties.t0[k]
@@ -182,26 +195,19 @@ def _add_tie_sums(ties: TieTable, efron: bool, begin: int, out: Array) -> None:
         out[i, 5] = each * (logs + np.log(product)) + ties.weight[k] * np.log(s0)
 
 
-def _add_cluster_scores(
-    rows: Chunk,
-    hazard: HazardTables,
-    mean: Array,
-    clusters: Slots,
-    span: tuple[int, int],
-    out: Array,
-) -> None:
-    """Add the weighted score residuals of the rows whose cluster is within ``span`` to ``out`` (clusters, p).
+def _add_cluster_scores(rows: Chunk, hazard: ResidualTables, clusters: Slots, low: int, out: Array) -> None:
+    """Add the weighted score residuals of the rows to their clusters, from number ``low`` on, in ``out`` (some, p).
 
-    ``hazard`` has a column for the hazard and, for each covariate, one for the hazard
-    times the mean of the risk set; ``mean`` (slots, p) is that mean over the tie terms.
+    ``before`` and ``tied`` have a column for the hazard and, for each covariate, one for
+    the hazard times the mean of the risk set; ``mean`` is that mean over the tie terms.
     """
     x, w, weight, first, last, event = rows
-    before, tied, one = hazard.before, hazard.tied, np.uint32(1)
-    low, high = span
+    before, tied, mean, one = hazard.before, hazard.tied, hazard.mean, np.uint32(1)
+    high = low + len(out)
     for i in range(len(w)):
         if clusters[i] < low or clusters[i] >= high:
             continue
-        leave, enter, target = before[last[i]], before[first[i]], out[clusters[i]]
+        leave, enter, target = before[last[i]], before[first[i]], out[clusters[i] - low]
         lived = leave[0] - enter[0]
         if event[i]:
             failing = last[i] - one

@@ -22,10 +22,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blinreg.analyses.cox_grid import CoxRows
 from blinreg.analyses.cox_sums import Array, Index, Intervals, TreeIntervals, bucket_sums, loses_digits
-from blinreg.analyses.newton import Evaluation
+from blinreg.analyses.newton import Evaluation, of_matrix
 
 # Rows a block in X' diag(c) X: the block stays in the processor's cache, and the
 # order of summation, hence every last digit, is fixed.
@@ -67,7 +68,7 @@ class RiskSums:
     Attributes
     ----------
     relative_risk : array (n,)
-        w of each row, over exp(shift of its stratum).
+        w of each row, over exp(shift of its stratum); empty where rows are compact (`cox_passes`).
     s0, t0 : array (slots,)
         Over the risk set; over those who fail.
     s1, t1 : array (slots, p)
@@ -102,12 +103,34 @@ class CoxLikelihood:
         self.ties = ties
         self.terms = tie_terms(rows, ties)
         self._intervals: Intervals | TreeIntervals = rows.intervals
+        self.scale = rows.scale
+        self.reach = of_matrix(rows.x)
+
+    @property
+    def event_weight(self) -> float:
+        """Sum of the case weights of the events."""
+        return float(self.terms.weight.sum())
+
+    def cluster_moments(self, coef: Array, cluster: NDArray[np.integer]) -> tuple[Array, Array]:
+        """Sum the score contributions u of clusters, and u u' over clusters: (p,) and (p, p).
+
+        Parameters
+        ----------
+        coef : array (p,)
+            Of the scaled covariates.
+        cluster : int array
+            0 .. clusters - 1 for each of the *caller's* rows.
+        """
+        from blinreg.analyses.cox_robust import by_cluster
+
+        scores = by_cluster(self, self.sums(coef), cluster[self.rows.position].astype(np.intp))
+        return scores.sum(axis=0), scores.T @ scores
 
     def __call__(self, coef: Array) -> Evaluation:
         """Evaluate at coefficients (p,) of the scaled covariates."""
         with np.errstate(all="ignore"):
             sums = self.sums(coef)
-            score, information = self._score(sums), self._information(sums)
+            score, information = self.score(sums), self.information(sums)
         finite = np.isfinite(sums.log_likelihood) and np.isfinite(score).all() and np.isfinite(information).all()
         # Relative risks beyond the range of a double: worse than anywhere else, so that the step is halved.
         return Evaluation(sums.log_likelihood if finite else -np.inf, score, information)
@@ -162,13 +185,13 @@ class CoxLikelihood:
         values = {(0, 1): once, (1, 1): f * once, (0, 2): twice, (1, 2): f * twice, (2, 2): f * f * twice}
         return {key: bucket_sums(self.terms.slot, value, n_slots) for key, value in values.items()}
 
-    def _score(self, sums: RiskSums) -> Array:
+    def score(self, sums: RiskSums) -> Array:
+        """Work out the score (p,) from sums at any coefficients, with the c of any rule for ties."""
         rows = self.rows
-        observed = rows.weight[rows.event_row] @ rows.x[rows.event_row]
-        score: Array = observed - (sums.c[0, 1] @ sums.s1 - sums.c[1, 1] @ sums.t1)
-        return score
+        return slot_score(rows.weight[rows.event_row] @ rows.x[rows.event_row], sums)
 
-    def _information(self, sums: RiskSums) -> Array:
+    def information(self, sums: RiskSums) -> Array:
+        """Work out the information (p, p) from sums at any coefficients, with the c of any rule for ties."""
         x = self.rows.x
         lived = sums.relative_risk * self.hazard_lived(sums.c[0, 1], sums.c[1, 1])
         second = np.zeros((x.shape[1], x.shape[1]))
@@ -179,3 +202,9 @@ class CoxLikelihood:
         squares = (sums.s1 * sums.c[0, 2][:, None]).T @ sums.s1 + (sums.t1 * sums.c[2, 2][:, None]).T @ sums.t1
         information: Array = second - squares + cross + cross.T
         return (information + information.T) / 2
+
+
+def slot_score(observed: Array, sums: RiskSums) -> Array:
+    """Score (p,) from the weighted sum of x over events and the sums per slot."""
+    expected = (sums.c[0, 1][:, None] * sums.s1).sum(axis=0) - (sums.c[1, 1][:, None] * sums.t1).sum(axis=0)
+    return np.asarray(observed - expected, dtype=np.float64)

@@ -13,8 +13,9 @@ from blinreg.analyses.compact import Compact, CompactColumn, TextCodes, compact_
 from blinreg.analyses.cox_batches import Batches
 from blinreg.analyses.cox_columns import CoxColumns, finite_numbers, positive_weights
 from blinreg.analyses.cox_subjects import SubjectTally, check_unordered
-from blinreg.analyses.design import MAX_LEVELS, Covariate, check_finite, is_text, list_terms
+from blinreg.analyses.design import MAX_LEVELS, Covariate, check_covariate_type, check_finite, is_text, list_terms
 from blinreg.analyses.inputs import Missing, MissingTally, counting_process
+from blinreg.analyses.workers import Workers
 from blinreg.schemas.errors import InputError
 
 #: The columns of a batch, by name.
@@ -26,7 +27,7 @@ MEMORY_BYTES = 3 * 2**30
 SAMPLE_STEP = 61
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class CoxTable:
     """What one walk through the rows tells.
 
@@ -67,7 +68,7 @@ class CoxTable:
     n_events: int
 
 
-def read_table(batches: Batches, names: CoxColumns, *, missing: Missing) -> CoxTable:
+def read_table(batches: Batches, names: CoxColumns, workers: Workers, *, missing: Missing) -> CoxTable:
     """Walk through the rows once: check all of them and keep them where they fit.
 
     Parameters
@@ -75,14 +76,18 @@ def read_table(batches: Batches, names: CoxColumns, *, missing: Missing) -> CoxT
     batches : Batches
         With the columns ``names.named``.
     names : CoxColumns
+        The columns of the call.
+    workers : Workers
+        Threads for the columns of a batch.
     missing : {"refuse", "complete_case"}
+        What to do with incomplete rows.
 
     Raises
     ------
     InputError
         What `counting_process` and `build_design` refuse.
     """
-    reader = CoxReader(names, missing)
+    reader = CoxReader(names, missing, workers)
     for batch in batches:
         reader.add(batch, whole=batches.in_memory)
     return reader.table(batches)
@@ -125,8 +130,9 @@ class _Kept:
 class CoxReader:
     """Takes batches of rows one after the other."""
 
-    def __init__(self, names: CoxColumns, missing: Missing) -> None:
+    def __init__(self, names: CoxColumns, missing: Missing, workers: Workers) -> None:
         self.names = names
+        self.workers = workers
         self.tally = MissingTally(missing)
         self.subjects = SubjectTally()
         self.texts: dict[str, TextCodes] = {}
@@ -194,6 +200,16 @@ class CoxReader:
             n_events=self.n_events,
         )
 
+    def _subjects(self, batches: Batches) -> tuple[int, int]:
+        """Count subjects and those with several events; rows in no order are looked at again, all together."""
+        names, tally = self.names, self.subjects
+        if tally.in_order or names.id is None:
+            return tally.n_subjects, tally.n_repeated
+        again = MissingTally("complete_case")
+        needed = [name for name in (names.id, names.start, names.stop, names.event) if name is not None]
+        walk = (again.keep(batch) for batch in batches) if self.tally.n_missing else batches.select(needed)
+        return check_unordered(walk, id=names.id, start=names.start, stop=names.stop, event=names.event)
+
     def _complete(self, batch: pl.DataFrame) -> pl.DataFrame:
         """Leave out incomplete rows; the mask of every value is made only where something is missing."""
         gaps = any(column.null_count() for column in batch) or any(
@@ -205,20 +221,51 @@ class CoxReader:
         return batch
 
     def _columns(self, frame: pl.DataFrame) -> dict[str, CompactColumn]:
+        """Compact the columns; where a value breaks a rule, let the rule's own check say so."""
         names = self.names
-        self._check_counting(frame)
+        for name in names.covariates:
+            check_covariate_type(name, frame.schema[name])
         optional = tuple(name for name in (names.weights, names.offset) if name is not None)
         times = tuple(name for name in (names.start, names.stop, names.event) if name is not None)
-        list_terms([Covariate(name, frame.schema[name], None) for name in names.covariates
-                    if not is_text(frame.schema[name])], [], None)
-        out = {name: _compact(frame[name], self.texts) for name in (*times, *names.covariates, *names.strata, *optional)}
+        wanted = dict.fromkeys((*times, *names.covariates, *names.strata, *optional))
+        compacted = self.workers.map(lambda name: _compact(frame[name], self.texts), wanted)
+        columns = dict(zip(wanted, compacted, strict=True))
+        if not _counting_is_sound(names, columns):
+            counting_process(frame, id=names.id, start=names.start, stop=names.stop, event=names.event, terminal=False)
         for name in names.covariates:
-            if name in self.texts:
-                self._check_levels(name)
-            elif not (np.isfinite(out[name].low) and np.isfinite(out[name].high)):
-                check_finite(name, out[name].values)
-        if names.weights is not None and not (out[names.weights].low > 0 and np.isfinite(out[names.weights].high)):
+            self._check_covariate(name, columns[name])
+        if names.weights is not None and not _within(columns[names.weights], low=0.0):
             positive_weights(frame[names.weights])
-        if names.offset is not None and not np.isfinite([out[names.offset].low, out[names.offset].high]).all():
+        if names.offset is not None and not _within(columns[names.offset]):
             finite_numbers(frame[names.offset], "offset")
-        return out
+        return columns
+
+    def _check_covariate(self, name: str, column: CompactColumn) -> None:
+        if name not in self.texts:
+            if not _within(column):
+                check_finite(name, column.values)
+        elif len(self.texts[name].levels) > MAX_LEVELS:
+            list_terms([Covariate(name, self.dtypes[name], tuple(self.texts[name].levels))], [name], None)
+
+
+def _compact(column: pl.Series, texts: dict[str, TextCodes]) -> CompactColumn:
+    if is_text(column.dtype):
+        return texts.setdefault(column.name, TextCodes()).codes(column)
+    if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+        return compact_numbers(column)
+    return compact_numbers(column.to_physical())
+
+
+def _counting_is_sound(names: CoxColumns, columns: dict[str, CompactColumn]) -> bool:
+    stop, event = columns[names.stop], columns[names.event]
+    start = CompactColumn(np.zeros(1, dtype=np.uint8), 0.0, 0.0) if names.start is None else columns[names.start]
+    return (
+        all(_within(column) for column in (start, stop))
+        and event.values.dtype == np.uint8
+        and event.high <= 1
+        and bool((start.values < stop.values).all())
+    )
+
+
+def _within(column: CompactColumn, *, low: float = -np.inf) -> bool:
+    return bool(low < column.low and column.high < np.inf)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,15 @@ from blinreg.analyses.inference import ChiSquared, LogLikelihood
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from blinreg.analyses.cox_baseline import CoxBaseline
+    from blinreg.analyses.cox_concordance import CoxConcordance
+    from blinreg.analyses.cox_contrast import CoxContrasts, TermTests
+    from blinreg.analyses.cox_kept import KeptRows
+    from blinreg.analyses.cox_prediction import PredictedSurvival
+    from blinreg.analyses.cox_residuals import ResidualKind
+    from blinreg.analyses.inputs import Rows
+    from blinreg.analyses.intervals import ConfType
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +67,9 @@ class CoxResult:
         Newton steps.
     notes : tuple of str
         What a reader of the numbers must know; empty mostly.
+    kept : KeptRows or None
+        What the methods below need of the rows, in arrays of the result's own; None for fits
+        of many rows unless ``cox(..., keep_rows=True)``.
     """
 
     table: pl.DataFrame
@@ -83,6 +95,61 @@ class CoxResult:
     converged: bool
     n_iterations: int
     notes: tuple[str, ...]
+    kept: KeptRows | None = field(default=None, repr=False)
+
+    @property
+    def used_variance(self) -> NDArray[np.float64]:
+        """The variance that intervals and Wald tests use: robust where there is one."""
+        return self.variance if self.robust_variance is None else self.robust_variance
+
+    @property
+    def exact_score_test(self) -> ChiSquared:
+        """The score test with exact ties: see `blinreg.analyses.cox_exact.exact_score_test`."""
+        from blinreg.analyses.cox_exact import exact_score_test
+
+        return exact_score_test(self)
+
+    def baseline(self, *, at: Literal["zero", "mean"] = "zero") -> CoxBaseline:
+        """Estimate the baseline hazard: see `blinreg.analyses.cox_baseline.cox_baseline`."""
+        from blinreg.analyses.cox_baseline import cox_baseline
+
+        return cox_baseline(self, at=at)
+
+    def predict_survival(
+        self, path: Rows, *, by: str | None = None, conf_type: ConfType = "log-log", conf_level: float | None = None
+    ) -> PredictedSurvival:
+        """Predict survival along a path of covariates: see `blinreg.analyses.cox_prediction.predict_survival`."""
+        from blinreg.analyses.cox_prediction import predict_survival
+
+        return predict_survival(self, path, by=by, conf_type=conf_type, conf_level=conf_level)
+
+    def residuals(
+        self, kind: ResidualKind = "martingale", *, by: Literal["row", "id"] = "row", weighted: bool | None = None
+    ) -> pl.DataFrame:
+        """Work out residuals: see `blinreg.analyses.cox_residuals.cox_residuals`."""
+        from blinreg.analyses.cox_residuals import cox_residuals
+
+        return cox_residuals(self, kind, by=by, weighted=weighted)
+
+    def concordance(self) -> CoxConcordance:
+        """Count concordant pairs: see `blinreg.analyses.cox_concordance.cox_concordance`."""
+        from blinreg.analyses.cox_concordance import cox_concordance
+
+        return cox_concordance(self)
+
+    def contrast(
+        self, weights: Mapping[str, float] | Sequence[Mapping[str, float]] | NDArray[np.float64]
+    ) -> CoxContrasts:
+        """Estimate weighted sums of coefficients: see `blinreg.analyses.cox_contrast.cox_contrast`."""
+        from blinreg.analyses.cox_contrast import cox_contrast
+
+        return cox_contrast(self, weights)
+
+    def test_terms(self, terms: Sequence[str]) -> TermTests:
+        """Test several terms together: see `blinreg.analyses.cox_contrast.joint_test`."""
+        from blinreg.analyses.cox_contrast import joint_test
+
+        return joint_test(self, terms)
 
     def plot(
         self,

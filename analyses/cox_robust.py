@@ -26,22 +26,39 @@ def score_residuals(likelihood: CoxLikelihood, sums: RiskSums) -> Array:
     sums : RiskSums
         ``likelihood.sums(coef)``: at the fitted coefficients, or at zero.
     """
-    rows, terms, c = likelihood.rows, likelihood.terms, sums.c
+    rows, c = likelihood.rows, sums.c
     hazard = likelihood.hazard_lived(c[0, 1], c[1, 1])
-    left = sums.s0[terms.slot] - terms.fraction * sums.t0[terms.slot]
-    n_terms = np.bincount(terms.slot, minlength=len(sums.s0))
+    mean = tied_means(likelihood, sums)
     out = np.empty(rows.x.shape, order="F")
     risk = np.exp(np.log(sums.relative_risk) - np.log(rows.weight))
     for j in range(rows.x.shape[1]):
-        mean = (sums.s1[terms.slot, j] - terms.fraction * sums.t1[terms.slot, j]) / left
-        averaged = bucket_sums(terms.slot, mean, len(n_terms)) / np.maximum(n_terms, 1)
         drift = likelihood.hazard_lived(
             c[0, 2] * sums.s1[:, j] - c[1, 2] * sums.t1[:, j],
             c[1, 2] * sums.s1[:, j] - c[2, 2] * sums.t1[:, j],
         )
         out[:, j] = -risk * (rows.x[:, j] * hazard - drift)
-        out[rows.event_row, j] += rows.x[rows.event_row, j] - averaged[rows.event_slot]
+        out[rows.event_row, j] += rows.x[rows.event_row, j] - mean[rows.event_slot, j]
     return out
+
+
+def tied_means(likelihood: CoxLikelihood, sums: RiskSums) -> Array:
+    """Average the mean covariates of the risk set over the tie terms of each slot (slots, p).
+
+    Parameters
+    ----------
+    likelihood : CoxLikelihood
+        The data and the rule for ties.
+    sums : RiskSums
+        ``likelihood.sums(coef)``.
+    """
+    terms = likelihood.terms
+    left = sums.s0[terms.slot] - terms.fraction * sums.t0[terms.slot]
+    n_terms = np.maximum(np.bincount(terms.slot, minlength=len(sums.s0)), 1)
+    means = np.empty(sums.s1.shape)
+    for j in range(means.shape[1]):
+        mean = (sums.s1[terms.slot, j] - terms.fraction * sums.t1[terms.slot, j]) / left
+        means[:, j] = bucket_sums(terms.slot, mean, len(n_terms)) / n_terms
+    return means
 
 
 def by_cluster(likelihood: CoxLikelihood, sums: RiskSums, cluster: Index) -> Array:
@@ -63,7 +80,7 @@ def by_cluster(likelihood: CoxLikelihood, sums: RiskSums, cluster: Index) -> Arr
     return np.column_stack(columns)
 
 
-def sandwich(scores: Array, variance: Array) -> Array:
-    """Robust variance (p, p) from cluster scores (clusters, p) and the model's variance (p, p)."""
-    influence = scores @ variance
-    return np.asarray(influence.T @ influence, dtype=np.float64)
+def sandwich(squares: Array, variance: Array) -> Array:
+    """Robust variance (p, p) from the sum of u u' over cluster scores u, and the model's variance, both (p, p)."""
+    robust = variance @ squares @ variance
+    return np.asarray((robust + robust.T) / 2, dtype=np.float64)

@@ -74,7 +74,14 @@ class SubjectTally:
         self._last_event = (ids[int(failing[-1])], bool(again[-1]))
 
 
-def check_unordered(batches: Iterable[pl.DataFrame], *, id: str, start: str | None, stop: str, event: str) -> tuple[int, int]:  # noqa: A002
+def check_unordered(
+    batches: Iterable[pl.DataFrame],
+    *,
+    id: str,  # noqa: A002 - the field's name for the column
+    start: str | None,
+    stop: str,
+    event: str,
+) -> tuple[int, int]:
     """Check the rows of each subject wherever they stand.
 
     Parameters

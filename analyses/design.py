@@ -30,11 +30,17 @@ class Design:
         Columns contiguous.
     reference : dict of str to str
         The reference level of every categorical covariate.
+    factors : tuple of Term
+        How each term is made from columns.
+    covariates : tuple of Covariate
+        Those columns.
     """
 
     terms: tuple[str, ...]
     matrix: Array
     reference: dict[str, str]
+    factors: tuple[Term, ...]
+    covariates: tuple[Covariate, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,30 @@ def build_design(
     """
     columns = [_covariate(frame[name]) for name in covariate_columns(covariates)]
     terms, chosen = list_terms(columns, covariates, reference)
+    matrix = term_matrix(frame, terms)
+    return Design(tuple(term.name for term in terms), matrix, chosen, terms, tuple(columns))
+
+
+def term_matrix(frame: pl.DataFrame, terms: Sequence[Term]) -> Array:
+    """Work out terms for the rows of a frame.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Complete rows with the columns of the terms.
+    terms : sequence of Term
+        From `list_terms`.
+
+    Returns
+    -------
+    array (n, p)
+        Columns contiguous.
+
+    Raises
+    ------
+    InputError
+        An infinite value.
+    """
     values: dict[Factor, Array] = {}
     for factor in dict.fromkeys(factor for term in terms for factor in term.factors):
         column = frame[factor.column]
@@ -124,8 +154,8 @@ def build_design(
     matrix = np.empty((frame.height, len(terms)), order="F")
     for j, term in enumerate(terms):
         matrix[:, j] = reduce(np.multiply, (values[factor] for factor in term.factors))
-        _check_finite(term.name, matrix[:, j])
-    return Design(tuple(term.name for term in terms), matrix, chosen)
+        check_finite(term.name, matrix[:, j])
+    return matrix
 
 
 def list_terms(
@@ -263,6 +293,15 @@ def is_text(dtype: pl.DataType) -> bool:
     return dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
+def check_covariate_type(name: str, dtype: pl.DataType) -> None:
+    """Refuse a covariate that is neither number, boolean nor text."""
+    if not (dtype.is_numeric() or dtype == pl.Boolean or is_text(dtype)):
+        raise InputError(
+            f"covariate {name} is {dtype}; a covariate is a number, a boolean or text",
+            next_step="turn a date into days from the origin",
+        )
+
+
 def _covariate(column: pl.Series) -> Covariate:
     levels = tuple(column.cast(pl.String).unique().sort().to_list()) if is_text(column.dtype) else None
     return Covariate(column.name, column.dtype, levels)
@@ -278,11 +317,7 @@ def _factors(column: Covariate, reference: str | None, chosen: dict[str, str]) -
             f"covariate {name} is {column.dtype}, so it has no reference level",
             next_step=f"leave {name} out of reference, or give it as text",
         )
-    if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
-        raise InputError(
-            f"covariate {name} is {column.dtype}; a covariate is a number, a boolean or text",
-            next_step="turn a date into days from the origin",
-        )
+    check_covariate_type(name, column.dtype)
     return [Factor(name, None)]
 
 
@@ -303,7 +338,8 @@ def _reference(name: str, levels: tuple[str, ...], reference: str | None) -> str
     return base
 
 
-def _check_finite(name: str, values: Array) -> None:
+def check_finite(name: str, values: Array) -> None:
+    """Refuse infinite values of a covariate or term."""
     endless = int(np.count_nonzero(~np.isfinite(values)))
     if endless:
         raise InputError(f"covariate {name} has {endless} infinite values", next_step="correct them or leave them out")

@@ -15,6 +15,9 @@ from blinreg.analyses.inputs import CountingProcess, Flags, Floats, Integers
 from blinreg.analyses.row_sequence import row_sequence
 from blinreg.schemas.errors import InputError
 
+#: Some 5 GB with the Cox fit on them; beyond, coarser times say the same.
+MAX_WEIGHTED_ROWS = 50_000_000
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeightedRows:
@@ -64,15 +67,16 @@ def weighted_rows(process: CountingProcess, stratum: Integers, cause: int) -> We
     Raises
     ------
     InputError
-        A gap within a subject, a stratum that changes within one, or a time at which nobody is
-        under observation, from which no weight can be carried on.
+        A gap within a subject, a stratum that changes within one, a time at which nobody is
+        under observation, from which no weight can be carried on, or too many weighted rows.
 
     Notes
     -----
     Geskus, Biometrics 2011;67:39-49, equation 11: the weight is G(t-) H(t-) relative to the
     competing event, G the Kaplan-Meier estimate of censoring (events come before
     censorings of the same day) and H that of late entry in reversed time. R:
-    ``finegray(Surv(tstart, tstop, event) ~ ., id = id)``.
+    ``finegray(Surv(tstart, tstop, event) ~ ., id = id)``, which leaves entries out of account where
+    none is later than the first end of a row; an entry on just that day is counted here.
 
     Examples
     --------
@@ -86,12 +90,15 @@ def weighted_rows(process: CountingProcess, stratum: Integers, cause: int) -> We
     """
     first, last = _ends(process, stratum)
     stop = process.stop.copy()
-    extra_row, extra_start, extra_stop, extra_weight = [], [], [], []
-    delayed = bool((process.start[first] > process.stop.min()).any())
+    extra_row: list[Integers] = []
+    extra_start: list[Floats] = []
+    extra_stop: list[Floats] = []
+    extra_weight: list[Floats] = []
+    n_rows = stop.size
     extended = last & (process.event != 0) & (process.event != cause)
     for code in range(int(stratum.max()) + 1):
         members = np.flatnonzero(stratum == code)
-        observed = _observed(process, members, first=first, last=last, cause=cause, delayed=delayed)
+        observed = _observed(process, members, first=first, last=last, cause=cause)
         if observed is None:
             continue
         chosen = members[extended[members]]
@@ -99,6 +106,8 @@ def weighted_rows(process: CountingProcess, stratum: Integers, cause: int) -> We
         stop[chosen] = observed.cut[held]
         following = np.searchsorted(observed.used, held, side="right")
         n_more = observed.used.size - following
+        n_rows += int(n_more.sum())
+        _require_size(n_rows)
         source = np.repeat(np.arange(chosen.size), n_more)
         place = np.arange(source.size) - np.repeat(np.cumsum(n_more) - n_more, n_more) + following[source]
         interval = observed.used[place]
@@ -121,6 +130,15 @@ def weighted_rows(process: CountingProcess, stratum: Integers, cause: int) -> We
         stop=np.concatenate([stop, *extra_stop])[order],
         weight=np.concatenate([np.ones(stop.size), *extra_weight])[order],
     )
+
+
+def _require_size(n_rows: int) -> None:
+    if n_rows > MAX_WEIGHTED_ROWS:
+        raise InputError(
+            f"the weighted rows would be more than {MAX_WEIGHTED_ROWS}: one for each subject with a competing event "
+            "and each later interval between censorings",
+            next_step="count time in weeks or months, or fit a sample of the subjects",
+        )
 
 
 def _ends(process: CountingProcess, stratum: Integers) -> tuple[Flags, Flags]:
@@ -146,22 +164,20 @@ def _ends(process: CountingProcess, stratum: Integers) -> tuple[Flags, Flags]:
 
 
 def _observed(
-    process: CountingProcess, members: Integers, *, first: Flags, last: Flags, cause: int, delayed: bool
+    process: CountingProcess, members: Integers, *, first: Flags, last: Flags, cause: int
 ) -> _Observed | None:
     """Estimate the probability of observation in one stratum; None without an event of the cause."""
     start, stop, event = process.start[members], process.stop[members], process.event[members]
     times = np.unique(stop[event == cause])
     if not times.size:
         return None
-    cut, still = _censoring(start, stop, event, last[members])
-    probability = np.concatenate(([1.0], still))
-    if delayed:
-        entry, entered = _entry(start, stop, first[members])
-        cuts = np.union1d(entry, cut)
-        # The first entry is the first cut, so that each later moment has one before it.
-        later = entered[np.searchsorted(entry, cuts, side="right") - 1]
-        probability = np.concatenate(([1.0], later * probability[np.searchsorted(cut, cuts, side="right")]))
-        cut = cuts
+    censored, still = _censoring(start, stop, event, last[members])
+    entry, entered = _entry(start, stop, first[members])
+    # The first entry is the first cut, so that each later moment has one before it.
+    cut = np.union1d(entry, censored)
+    by_then = entered[np.searchsorted(entry, cut, side="right") - 1]
+    not_yet = np.concatenate(([1.0], still))[np.searchsorted(censored, cut, side="right")]
+    probability = np.concatenate(([1.0], by_then * not_yet))
     cut = np.append(cut, stop.max())
     used = np.unique(np.searchsorted(cut, times))
     return _Observed(cut, probability, used)

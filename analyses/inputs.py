@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from blinreg.analyses.row_sequence import row_sequence
+from blinreg.analyses.row_sequence import row_sequence, zero_length
 from blinreg.schemas.errors import InputError, nearest
 
 #: polars DataFrame or LazyFrame, pandas DataFrame, pyarrow Table or DuckDB relation.
@@ -386,7 +386,7 @@ def _events(column: pl.Series, subject: Integers, *, causes: bool) -> Integers:
 
 
 def _check_intervals(checked: CountingProcess, *, start: str | None, stop: str) -> None:
-    wrong = np.flatnonzero(checked.stop <= checked.start)
+    wrong = zero_length(checked.start, checked.stop)
     if wrong.size:
         raise InputError(
             f"{stop} must be after {start or 'entry at 0'}: {_count(wrong, checked.subject, 'is not', 'are not')}",

@@ -11,6 +11,9 @@ from blinreg.schemas.errors import InputError
 
 ConfType = Literal["log-log", "log", "plain"]
 
+#: A probability this near 0 or 1 is one of them but for the rounding of a running sum or product.
+ROUNDING = 1e-12
+
 
 def check_interval(conf_type: str, conf_level: float) -> None:
     """Refuse an unknown interval type or a level that is not between 0 and 1.
@@ -57,7 +60,7 @@ def pointwise_limits(probability: Floats, se: Floats, conf_type: ConfType, conf_
     from scipy.special import ndtri
 
     z = float(ndtri(0.5 + conf_level / 2))
-    inside = (probability > 0) & (probability < 1)
+    inside = (probability > ROUNDING) & (probability < 1 - ROUNDING)
     p = np.where(inside, probability, np.nan)
     if conf_type == "plain":
         lower, upper = p - z * se, p + z * se

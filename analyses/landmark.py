@@ -226,9 +226,9 @@ class _Part:
 
 def _checked(landmarks: Sequence[float], *, hazard_ratio: bool, covariates: Sequence[str]) -> tuple[float, ...]:
     wanted = tuple(float(value) for value in landmarks)
-    if not wanted or len(set(wanted)) < len(wanted) or not all(0 <= value < np.inf for value in wanted):
+    if not wanted or len(set(wanted)) < len(wanted) or not np.isfinite(wanted).all():
         raise InputError(
-            "landmarks must be one or more different times from the origin on",
+            "landmarks must be one or more different times, counted from the origin",
             next_step="for example landmarks=[60, 90]",
         )
     if covariates and not hazard_ratio:
@@ -283,7 +283,7 @@ def _analyse(one: _Frozen, exposure: str, strata: tuple[str, ...], times: Sequen
         "lower",
         "upper",
         pl.lit(chi_squared, dtype=pl.Float64).alias("chi_squared"),
-        pl.lit(df).alias("df"),
+        pl.lit(df, dtype=pl.Int64).alias("df"),
         pl.lit(chi_squared_p(chi_squared, df), dtype=pl.Float64).alias("p_value"),
     )
     alone = len(groups) == 1

@@ -22,7 +22,7 @@ from blinreg.analyses.inference import (
     wald_columns,
 )
 from blinreg.analyses.inputs import Missing, Rows, complete_rows, to_frame
-from blinreg.analyses.newton import Evaluation, Maximum, check_endless, check_singular, inverse, maximise
+from blinreg.analyses.newton import Evaluation, Maximum, check_endless, check_singular, inverse, maximise, of_matrix
 from blinreg.schemas.errors import InputError
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def _maximise(x: Array, y: Array, terms: Sequence[str]) -> Maximum:
 
     def check_flat(step: Array) -> None:
         check_endless(
-            x,
+            of_matrix(x),
             step[1:],
             terms,
             phenomenon="separation",
@@ -215,4 +215,10 @@ def _maximise(x: Array, y: Array, terms: Sequence[str]) -> Maximum:
             "or describe it by counts",
         )
 
-    return maximise(evaluate, matrix=with_intercept, check_start=check_start, check_flat=check_flat)
+    return maximise(
+        evaluate,
+        n_terms=with_intercept.shape[1],
+        reach=of_matrix(with_intercept),
+        check_start=check_start,
+        check_flat=check_flat,
+    )

@@ -11,6 +11,7 @@ import polars as pl
 from blinreg.analyses.inputs import Floats
 from blinreg.analyses.plot import FigureOptions
 from blinreg.analyses.plot_style import (
+    GREY,
     TimeAxis,
     colours,
     in_order,
@@ -121,7 +122,7 @@ def draw_state_occupation(
     """
     axis = time_axis(max(table["time"].to_list()), time_unit=time_unit, axis_unit=axis_unit, until=until)
     states = initial["state"].to_list()
-    palette = colours(states)
+    palette = _palette(table, states)
     style_axes(ax, axis, y_label=y_label, title=title)
     ax.set_ylim(0, 1)
     below: Floats | None = None
@@ -139,6 +140,14 @@ def draw_state_occupation(
     _write_numbers(ax, axis, table, palette, labels)
     write_notes(ax, annotation=annotation, note=note)
     return ax
+
+
+def _palette(table: pl.DataFrame, states: list[Label]) -> dict[Label, str]:
+    """Colour the states; the last one that nobody leaves (death, as a rule) is grey."""
+    left = set(table.filter(pl.col("n_in_state") > 0)["state"])
+    ends = [state for state in states if state not in left]
+    palette = colours([state for state in states if state not in ends[-1:]])
+    return {state: palette.get(state, GREY) for state in states}
 
 
 def _write_numbers(

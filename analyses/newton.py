@@ -23,6 +23,8 @@ MAX_ITERATIONS = 60
 # at each step, so a step taken at 1e-14 ends at the limit of double precision.
 DECREMENT_CONVERGED = 1e-14
 DECREMENT_FLAT = 1e-10
+# Here the step is beyond the last digit of what it is added to: nothing need be evaluated again.
+DECREMENT_EXACT = 1e-22
 # Longest change of a linear predictor in one step: a likelihood that is almost flat
 # points far beyond what exp() can hold, and log relative risks beyond it mean nothing.
 LONGEST_STEP = 10.0
@@ -66,22 +68,29 @@ class Maximum:
 def maximise(
     evaluate: Callable[[Array], Evaluation],
     *,
-    matrix: Array,
+    n_terms: int,
+    reach: Callable[[Array, float], float],
     check_start: Callable[[Evaluation], None],
     check_flat: Callable[[Array], None],
+    start: Array | None = None,
 ) -> Maximum:
-    """Climb a concave log-likelihood from zero.
+    """Climb a concave log-likelihood.
 
     Parameters
     ----------
     evaluate : callable
         Coefficients (p,) to :class:`Evaluation`.
-    matrix : array (n, p)
-        Covariates as fitted: ``matrix @ coef`` is the linear predictor.
+    n_terms : int
+        Number of coefficients, p.
+    reach : callable
+        A step (p,) to the largest change of a linear predictor that it makes. May be an
+        upper bound while that is not above the second argument.
     check_start : callable
         Called with the evaluation at zero; raises where the design is singular.
     check_flat : callable
         Called with the step (p,) when no gain is left; raises where the step still moves.
+    start : array (p,), optional
+        A guess; zero otherwise, and where zero is better.
 
     Returns
     -------
@@ -96,20 +105,26 @@ def maximise(
     --------
     >>> parabola = lambda b: Evaluation(-float((b[0] - 2) ** 2), -2 * (b - 2), np.array([[2.0]]))
     >>> quiet = {"check_start": lambda e: None, "check_flat": lambda step: None}
-    >>> float(maximise(parabola, matrix=np.ones((1, 1)), **quiet).coef[0])
+    >>> float(maximise(parabola, n_terms=1, reach=of_matrix(np.ones((1, 1))), **quiet).coef[0])
     2.0
     """
-    coef = np.zeros(matrix.shape[1])
+    coef = np.zeros(n_terms)
     null = current = evaluate(coef)
     check_start(null)
+    if start is not None:
+        guessed = evaluate(start)
+        if guessed.log_likelihood > null.log_likelihood:
+            coef, current = start, guessed
     last = np.inf
     for iteration in range(1, MAX_ITERATIONS + 1):
         step = _step(current)
         decrement = float(current.score @ step)
         if decrement <= DECREMENT_FLAT:
             check_flat(step)
-        reach = float(np.abs(matrix @ step).max())
-        step *= min(1.0, LONGEST_STEP / reach) if reach > 0 else 1.0
+        if decrement <= DECREMENT_EXACT:
+            return Maximum(coef + step, null, current, converged=True, n_iterations=iteration)
+        moved = reach(step, LONGEST_STEP)
+        step *= min(1.0, LONGEST_STEP / moved) if moved > 0 else 1.0
         coef, current = _climb(evaluate, coef, step, current)
         # Where rounding is larger than the limit, the decrement stops falling instead.
         if decrement <= DECREMENT_CONVERGED or last <= decrement <= DECREMENT_FLAT:
@@ -207,13 +222,20 @@ def check_singular(information: Array, terms: Sequence[str], *, unit: float, hin
             )
 
 
-def check_endless(matrix: Array, step: Array, terms: Sequence[str], *, phenomenon: str, advice: str) -> None:
+def of_matrix(matrix: Array) -> Callable[[Array, float], float]:
+    """Make the ``reach`` of `maximise` for covariates (n, p) in memory."""
+    return lambda step, _enough: float(np.abs(matrix @ step).max(initial=0.0))
+
+
+def check_endless(
+    reach: Callable[[Array, float], float], step: Array, terms: Sequence[str], *, phenomenon: str, advice: str
+) -> None:
     """Refuse a fit whose coefficients have no finite maximum.
 
     Parameters
     ----------
-    matrix : array (n, p)
-        Centred covariates of unit spread, as fitted.
+    reach : callable
+        As for `maximise`; covariates are centred and of unit spread.
     step : array (p,)
         The Newton step when no gain in log-likelihood is left.
     terms : sequence of str
@@ -226,8 +248,7 @@ def check_endless(matrix: Array, step: Array, terms: Sequence[str], *, phenomeno
     AnalysisError
         Naming the terms that run away.
     """
-    moved = float(np.abs(matrix @ step).max(initial=0.0))
-    if moved <= ENDLESS_STEP:
+    if reach(step, ENDLESS_STEP) <= ENDLESS_STEP:
         return
     size = np.abs(step)
     names = ", ".join(term for term, s in zip(terms, size, strict=True) if s > 0.05 * size.max())

@@ -136,6 +136,17 @@ def row_sequence(subject: _Integers, start: _Floats, stop: _Floats) -> RowSequen
     return RowSequence(order, subject, start, stop, subject[1:] == subject[:-1])
 
 
+def zero_length(start: _Floats, stop: _Floats) -> _Integers:
+    """Find the rows that do not end after they start.
+
+    Examples
+    --------
+    >>> zero_length(np.array([0.0, 5.0]), np.array([3.0, 5.0])).tolist()
+    [1]
+    """
+    return np.flatnonzero(stop <= start).astype(np.int64, copy=False)
+
+
 def subject_order(subject: _Integers, start: _Floats) -> _Integers:
     """Order rows by subject and start; rows that are so already are not sorted again.
 

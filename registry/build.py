@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import duckdb
 
+from blinreg.registry.derive import FIRST_MACRO, derive, run_step, sql_files
 from blinreg.schemas import ledger
-from blinreg.schemas.errors import BlinregError
 from blinreg.schemas.render import ddl
-
-
-def sql_files() -> tuple[tuple[str, str], ...]:
-    """List the files of ``blinreg.sql`` with their text, in the order in which they build on each other.
-
-    The order is that of the file names, which begin with a number.
-    """
-    found = [
-        (item.name, item.read_text(encoding="utf-8"))
-        for item in files("blinreg.sql").iterdir()
-        if item.name.endswith(".sql")
-    ]
-    return tuple(sorted(found))
 
 
 def build(connection: duckdb.DuckDBPyConnection) -> None:
@@ -32,14 +17,14 @@ def build(connection: duckdb.DuckDBPyConnection) -> None:
     BlinregError
         If a part cannot be built; the part is named. It is a fault of blinreg.
     """
-    rendered_before = (
+    for name, text in (
         ("schemas", ddl.schemas_ddl()),
         ("submitted tables", ddl.storage_ddl()),
         ("ledger", ledger.ledger_ddl()),
         ("current views", ddl.current_ddl()),
-    )
-    for name, text in (*rendered_before, *sql_files(), ("comments on the analysis views", ddl.analysis_comments())):
-        try:
-            connection.execute(text)
-        except duckdb.Error as error:
-            raise BlinregError(f"the registry cannot be built: {name}: {error}") from error
+    ):
+        run_step(connection, name, text)
+    derive(connection)
+    for name, text in sql_files():
+        if name >= FIRST_MACRO:
+            run_step(connection, f"sql/{name}", text)

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from blinreg.registry.derive import derive
 from blinreg.registry.frames import query_frame
 from blinreg.registry.ledger import LedgerRow, accepted_of, next_sequence, read_ledger, write_row
 from blinreg.registry.manifest import MANIFEST_NAME, Identity, Manifest, parse_manifest, read_identity
@@ -295,7 +296,14 @@ def _store(registry: Registry, received: _Received, checked: CheckedSubmission, 
     ledger = read_ledger(registry.cursor())
     previous = accepted_of(ledger, received.manifest.site_id)
     progress("storing rows")
-    _commit(registry, row, lambda cursor: store(cursor, submission_id, checked), progress)
+
+    def write(cursor: duckdb.DuckDBPyConnection) -> None:
+        store(cursor, submission_id, checked)
+        write_row(cursor, row)
+        progress("deriving")
+        derive(cursor)
+
+    _commit(registry, row, write, progress)
     progress("done")
     return _result(registry, row, outcome="loaded", previous=previous)
 
@@ -308,7 +316,6 @@ def _commit(
     cursor.begin()
     try:
         write(cursor)
-        write_row(cursor, row)
         registry.journal.append("prepared", row.facts)
     except BaseException:
         cursor.rollback()
@@ -341,7 +348,7 @@ def _record_rejection(registry: Registry, draft: LedgerRow, identity: Identity, 
         site_id=draft.site_id or identity.site_id,
         reason=str(rejection),
     )
-    _commit(registry, row, lambda _: None, _silent)
+    _commit(registry, row, lambda cursor: write_row(cursor, row), _silent)
 
 
 def _unchanged(registry: Registry, site_id: str) -> LoadResult:

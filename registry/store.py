@@ -18,6 +18,7 @@ from types import TracebackType
 import duckdb
 
 from blinreg.registry.build import build
+from blinreg.registry.derive import derivation_sha256, derive
 from blinreg.registry.journal import Journal
 from blinreg.registry.paths import RegistryPaths
 from blinreg.registry.reconcile import reconcile
@@ -110,8 +111,8 @@ class Registry:
             connection.begin()
             build(connection)
             connection.execute(
-                f"insert into {LEDGER_SCHEMA}.layout values (?, ?, ?)",
-                [registry_id, LAYOUT_VERSION, version("blinreg")],
+                f"insert into {LEDGER_SCHEMA}.layout values (?, ?, ?, ?)",
+                [registry_id, LAYOUT_VERSION, version("blinreg"), derivation_sha256()],
             )
             Journal(paths).append("created", {"registry_id": registry_id})
             connection.commit()
@@ -154,10 +155,30 @@ class Registry:
         try:
             _check_layout(registry)
             reconcile(registry)
+            if write and not registry.is_derivation_current():
+                registry.derive()
         except BaseException:
             connection.close()
             raise
         return registry
+
+    def is_derivation_current(self) -> bool:
+        """Tell whether the derived tables were filled by the SQL of this version of blinreg."""
+        found = self.connection.execute(f"select derivation_sha256 from {LEDGER_SCHEMA}.layout").fetchall()
+        return bool(found[0][0] == derivation_sha256())
+
+    def derive(self) -> None:
+        """Fill the derived tables anew, in one transaction; opening for writing does it where it is due."""
+        self.require_writable()
+        cursor = self.cursor()
+        cursor.begin()
+        try:
+            derive(cursor)
+            cursor.execute(f"update {LEDGER_SCHEMA}.layout set derivation_sha256 = ?", [derivation_sha256()])
+        except BaseException:
+            cursor.rollback()
+            raise
+        cursor.commit()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Open a second session on the registry, without the variables of the first."""

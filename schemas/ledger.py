@@ -81,6 +81,12 @@ LAYOUT = Relation(
         _column("registry_id", Type.TEXT, "Random name that ties the file to its journal."),
         _column("layout_version", Type.INTEGER, "Version of the layout of the file."),
         _column("blinreg_version", Type.TEXT, "Version of blinreg that made the registry."),
+        _column(
+            "derivation_sha256",
+            Type.TEXT,
+            "Hash of the SQL that filled the derived tables.",
+            pattern="[0-9a-f]{64}",
+        ),
     ),
 )
 

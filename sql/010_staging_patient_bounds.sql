@@ -5,7 +5,7 @@
 -- rule:   only dates that need no completion bound others, so that no date depends on an imputed one in a circle. The
 --         last day a patient can have been seen is the last day that the date of death or of last contact can mean.
 -- source: README.md, partial dates.
-create view staging.patient_bounds as
+create or replace table staging.patient_bounds as
 with first_dose as (
     select
         patient_id,

@@ -5,9 +5,11 @@
 -- rule:   the last contact comes on or after everything on record and on or before death; death comes on or after the
 --         last contact and everything on record; the disease was last assessed between first dose and last contact.
 -- source: README.md, partial dates.
-create view staging.follow_up as
+create or replace table staging.follow_up as
 with unclear as (
-    select patient_id
+    select
+        patient_id,
+        coalesce(death_date_latest, last_contact_date_latest) as last_day
     from current.follow_up
     where
         last_contact_date_earliest < last_contact_date_latest
@@ -17,9 +19,12 @@ with unclear as (
 last_record as (
     select
         record.patient_id,
-        max(record.record_earliest) as record_date
+        max(record.record_date) as record_date
     from staging.patient_record as record
-    inner join unclear on record.patient_id = unclear.patient_id
+    inner join unclear
+        on
+            record.patient_id = unclear.patient_id
+            and record.record_date <= unclear.last_day
     group by record.patient_id
 ),
 
@@ -64,9 +69,11 @@ select
     patient_id,
     case
         when last_contact_date_first between last_contact_date_earliest and last_contact_date_last
-            then last_contact_date_first
-            + cast(date_diff('day', last_contact_date_first, last_contact_date_last) // 2 as integer)
-        else last_contact_date_earliest
+            then
+                last_contact_date_first
+                + cast(date_diff('day', last_contact_date_first, last_contact_date_last) // 2 as integer)
+        else
+            last_contact_date_earliest
             + cast(date_diff('day', last_contact_date_earliest, last_contact_date_latest) // 2 as integer)
     end as last_contact_date,
     last_contact_date_earliest,
@@ -76,12 +83,14 @@ select
         when
             last_disease_assessment_date_first
             between last_disease_assessment_date_earliest and last_disease_assessment_date_last
-            then last_disease_assessment_date_first
-            + cast(
-                date_diff('day', last_disease_assessment_date_first, last_disease_assessment_date_last) // 2
-                as integer
-            )
-        else last_disease_assessment_date_earliest
+            then
+                last_disease_assessment_date_first
+                + cast(
+                    date_diff('day', last_disease_assessment_date_first, last_disease_assessment_date_last) // 2
+                    as integer
+                )
+        else
+            last_disease_assessment_date_earliest
             + cast(
                 date_diff('day', last_disease_assessment_date_earliest, last_disease_assessment_date_latest) // 2
                 as integer

@@ -2,7 +2,8 @@
 -- what:   Enrolment in a study; the arm is empty where there are none.
 -- grain:  one row a patient and study
 -- inputs: current.enrolment
-create view staging.enrolment as
+-- rule:   the day of randomization is always whole.
+create or replace table staging.enrolment as
 with bounded as (
     select
         enrolment.patient_id,

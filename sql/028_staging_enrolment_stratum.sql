@@ -3,7 +3,7 @@
 -- grain:  one row a patient, study and factor
 -- inputs: current.enrolment_stratum
 -- rule:   none; no dates to complete.
-create view staging.enrolment_stratum as
+create or replace table staging.enrolment_stratum as
 select
     patient_id,
     study_id,

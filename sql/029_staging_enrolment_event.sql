@@ -4,7 +4,7 @@
 -- inputs: current.enrolment_event, staging.patient_bounds
 -- rule:   a milestone lies between diagnosis and the last day the patient was seen.
 -- source: README.md, partial dates.
-create view staging.enrolment_event as
+create or replace table staging.enrolment_event as
 with bounded as (
     select
         event.patient_id,

@@ -3,7 +3,7 @@
 -- grain:  one row a patient, study and population
 -- inputs: current.enrolment_population
 -- rule:   none; no dates to complete.
-create view staging.enrolment_population as
+create or replace table staging.enrolment_population as
 select
     patient_id,
     study_id,

@@ -4,7 +4,7 @@
 -- inputs: none
 -- rule:   a term belongs to one category; the terms are those of the submitted column adverse_event.term.
 -- source: schemas/codes.py, TERM_CATEGORY; a test compares the two.
-create view derived.toxicity_category as
+create or replace table derived.toxicity_category as
 select
     term,
     category

@@ -6,7 +6,7 @@
 --         goes on until the day before the next cycle; if there is no next cycle, the course goes on and last_day is
 --         empty.
 -- source: 2020 multicenter real-world study, Methods: cycles of 6 weeks, 28 days of infusion.
-create view derived.blinatumomab_course as
+create or replace table derived.blinatumomab_course as
 with cycle as (
     select
         patient_id,

@@ -5,7 +5,7 @@
 -- rule:   the first cycle of blinatumomab on record decides about index date, indication and dosing; a later
 --         re-treatment does not. A missing indication is read as relapsed or refractory wherever a rule needs one.
 -- source: 2020 multicenter real-world study, Methods and Table 1.
-create view derived.first_dose as
+create or replace table derived.first_dose as
 with numbered as (
     select
         patient_id,

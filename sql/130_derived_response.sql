@@ -14,7 +14,7 @@
 --         it. A sample that was planned and not done, or could not be decided, is no evidence either way.
 -- source: 2020 multicenter real-world study, Methods (CR is marrow blasts of 5% or less; MRD by local flow cytometry)
 --         and Results (149 of 227 by remission; 9 of 12 by MRD negativity).
-create view derived.response as
+create or replace table derived.response as
 with first_dose as (
     select
         patient_id,

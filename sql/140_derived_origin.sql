@@ -6,7 +6,7 @@
 --         allogeneic transplant on or after the index date; for a patient without blinatumomab, the first one.
 --         A transplant before blinatumomab is history, not an origin.
 -- source: README.md, rules of time.
-create view derived.origin as
+create or replace table derived.origin as
 with response as (
     select
         patient_id,

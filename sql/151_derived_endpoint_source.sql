@@ -8,7 +8,7 @@
 --         To add an endpoint, add its rows here and its name to schemas/views/time_to_event.py.
 -- source: 2020 multicenter real-world study, Methods (overall, relapse-free and event-free survival, transplant with
 --         death competing); competing risks are never read as 1 - Kaplan-Meier.
-create view derived.endpoint_source as
+create or replace table derived.endpoint_source as
 select
     endpoint,
     origin,

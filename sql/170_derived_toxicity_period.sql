@@ -8,7 +8,7 @@
 --         index date. Every period ends with observation at the latest. Who could be assessed is stated by the site
 --         for on_treatment as a whole and for post_transplant (assessed_period).
 -- source: schemas/views, toxicity: the windows are declared with the codes of the column period.
-create view derived.toxicity_period as
+create or replace table derived.toxicity_period as
 with observed as (
     select
         first_dose.patient_id,

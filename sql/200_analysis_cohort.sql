@@ -8,7 +8,7 @@
 --         A recorded allogeneic transplant before the index date outweighs a baseline that says no. CNS history is no
 --         only if diagnosis, first dose and every earlier event of the disease say no.
 -- source: 2020 multicenter real-world study, Table 1.
-create view analysis.cohort as
+create or replace table analysis.cohort as
 with baseline as (
     select
         baseline.patient_id,

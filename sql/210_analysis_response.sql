@@ -6,7 +6,7 @@
 --         sample near it was; without a usable sample it is not_assessed, never negative. What a patient never had is
 --         known at the end of observation.
 -- source: 2020 multicenter real-world study, Methods and Table 2.
-create view analysis.response as
+create or replace table analysis.response as
 select
     patient_id,
     indication,

@@ -1,32 +1,38 @@
 -- analysis.counting_process
 -- what:   Rows (tstart, tstop] for time-dependent analyses.
 -- grain:  one row a patient, endpoint and stretch of time with constant exposures
--- inputs: analysis.endpoint, analysis.exposure
+-- inputs: derived.endpoint_decision
 -- rule:   time is cut where an exposure begins. An exposure of day t counts from just after t: the row that ends on t
 --         is unexposed, so a death on the day of transplant is a death without transplant. An exposure of day 0 counts
 --         from the start. The event stands in the last row.
 -- source: Mantel and Byar, J Am Stat Assoc 1974;69:81-86; Simon and Makuch, Stat Med 1984;3:35-44.
-create view analysis.counting_process as
-with start as (
+create or replace table analysis.counting_process as
+with endpoint as (
     select
         patient_id,
+        endpoint,
         origin,
-        exposure,
-        exposure_days
-    from analysis.exposure
+        time_days,
+        event,
+        cast(date_diff('day', origin_date, allo_hct_date) as double) as allo_hct_days,
+        cast(date_diff('day', origin_date, allo_hct_in_remission_date) as double) as allo_hct_in_remission_days,
+        cast(date_diff('day', origin_date, acute_gvhd_date) as double) as acute_gvhd_days,
+        cast(date_diff('day', origin_date, chronic_gvhd_date) as double) as chronic_gvhd_days,
+        cast(date_diff('day', origin_date, platelet_recovery_date) as double) as platelet_recovery_days
+    from derived.endpoint_decision
+    where exclusion_reason is null
 ),
 
 exposure as (
-    select
+    select distinct
         patient_id,
         origin,
-        max(case when exposure = 'allo_hct' then exposure_days end) as allo_hct_days,
-        max(case when exposure = 'allo_hct_in_remission' then exposure_days end) as allo_hct_in_remission_days,
-        max(case when exposure = 'acute_gvhd' then exposure_days end) as acute_gvhd_days,
-        max(case when exposure = 'chronic_gvhd' then exposure_days end) as chronic_gvhd_days,
-        max(case when exposure = 'platelet_recovery' then exposure_days end) as platelet_recovery_days
-    from start
-    group by patient_id, origin
+        allo_hct_days,
+        allo_hct_in_remission_days,
+        acute_gvhd_days,
+        chronic_gvhd_days,
+        platelet_recovery_days
+    from endpoint
 ),
 
 cut as (
@@ -39,30 +45,42 @@ cut as (
     select
         patient_id,
         origin,
-        exposure_days as tstart
-    from start
-    where exposure_days is not null
+        allo_hct_days as tstart
+    from exposure
+    where allo_hct_days is not null
+    union
+    select
+        patient_id,
+        origin,
+        acute_gvhd_days as tstart
+    from exposure
+    where acute_gvhd_days is not null
+    union
+    select
+        patient_id,
+        origin,
+        chronic_gvhd_days as tstart
+    from exposure
+    where chronic_gvhd_days is not null
+    union
+    select
+        patient_id,
+        origin,
+        platelet_recovery_days as tstart
+    from exposure
+    where platelet_recovery_days is not null
 ),
 
 stretch as (
     select
-        cut.patient_id,
-        cut.origin,
-        cut.tstart,
-        lead(cut.tstart) over (
-            partition by cut.patient_id, cut.origin
-            order by cut.tstart
-        ) as next_tstart,
-        case when exposure.allo_hct_days <= cut.tstart then 1 else 0 end as allo_hct,
-        case when exposure.allo_hct_in_remission_days <= cut.tstart then 1 else 0 end as allo_hct_in_remission,
-        case when exposure.acute_gvhd_days <= cut.tstart then 1 else 0 end as acute_gvhd,
-        case when exposure.chronic_gvhd_days <= cut.tstart then 1 else 0 end as chronic_gvhd,
-        case when exposure.platelet_recovery_days <= cut.tstart then 1 else 0 end as platelet_recovery
+        patient_id,
+        origin,
+        tstart,
+        lead(tstart) over (
+            partition by patient_id, origin
+            order by tstart
+        ) as next_tstart
     from cut
-    inner join exposure
-        on
-            cut.patient_id = exposure.patient_id
-            and cut.origin = exposure.origin
 )
 
 select
@@ -71,12 +89,12 @@ select
     stretch.tstart,
     least(stretch.next_tstart, endpoint.time_days) as tstop,
     case when stretch.next_tstart < endpoint.time_days then 0 else endpoint.event end as event,
-    stretch.allo_hct,
-    stretch.allo_hct_in_remission,
-    stretch.acute_gvhd,
-    stretch.chronic_gvhd,
-    stretch.platelet_recovery
-from analysis.endpoint
+    case when endpoint.allo_hct_days <= stretch.tstart then 1 else 0 end as allo_hct,
+    case when endpoint.allo_hct_in_remission_days <= stretch.tstart then 1 else 0 end as allo_hct_in_remission,
+    case when endpoint.acute_gvhd_days <= stretch.tstart then 1 else 0 end as acute_gvhd,
+    case when endpoint.chronic_gvhd_days <= stretch.tstart then 1 else 0 end as chronic_gvhd,
+    case when endpoint.platelet_recovery_days <= stretch.tstart then 1 else 0 end as platelet_recovery
+from endpoint
 inner join stretch
     on
         endpoint.patient_id = stretch.patient_id

@@ -7,7 +7,7 @@
 --         one row with the scale no_event, so that denominators can be counted from the rows. An event without a grade
 --         is counted as an event and has no grade.
 -- source: 2020 multicenter real-world study, Table 3 (evaluable patients 236, 236, 238).
-create view analysis.toxicity as
+create or replace table analysis.toxicity as
 with period as (
     select
         patient_id,

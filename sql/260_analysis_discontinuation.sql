@@ -5,7 +5,7 @@
 -- rule:   a patient who stopped for two categories has two rows. Events count from the index date to the end of
 --         observation.
 -- source: 2020 multicenter real-world study, Table 3 (discontinuation by cause).
-create view analysis.discontinuation as
+create or replace table analysis.discontinuation as
 select
     event.patient_id,
     category.category,

@@ -6,7 +6,7 @@
 -- rule:   every step is a subset of the one before. A patient claimed by two sites was submitted twice, and one of the
 --         claims is held out; a quarantined row whose patient was accepted from another line is no second patient.
 -- source: STROBE statement, item 13: numbers at each stage, and reasons.
-create view analysis.attrition as
+create or replace table analysis.attrition as
 with submitted as (
     select
         submission_id,
@@ -52,7 +52,9 @@ treated_count as (
         count(case when is_relapsed_refractory * has_follow_up = 1 then 1 end) as n_followed,
         count(case when is_relapsed_refractory * has_follow_up * is_responder = 1 then 1 end) as n_responder,
         count(
-            case when is_relapsed_refractory * has_follow_up * is_responder * has_follow_up_after_response = 1 then 1 end
+            case
+                when is_relapsed_refractory * has_follow_up * is_responder * has_follow_up_after_response = 1 then 1
+            end
         ) as n_followed_responder
     from treated
 ),

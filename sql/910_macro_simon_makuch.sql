@@ -13,7 +13,7 @@
 --         that calls another breaks when the file is attached under an alias; a test holds repeated parts together.
 -- sqlfluff:rules:references.keywords:ignore_words:time,event
 create macro analysis.simon_makuch(table_name, landmark := 0, conf_level := 0.95, conf_type := 'log-log') as table
-    with input_row as not materialized (
+    with input_row as (
         select
             id,
             tstart,
@@ -184,7 +184,7 @@ create macro analysis.simon_makuch(table_name, landmark := 0, conf_level := 0.95
             group_label,
             time,
             cast(n_begun_before - n_left_before as bigint) as n_at_risk,
-            cast(n_begun_before - lag(n_begun_before, 1, 0) over earlier as bigint) as n_entered,
+            cast(n_begun_before - coalesce(lag(n_begun_before) over earlier, 0) as bigint) as n_entered,
             cast(n_crossed as bigint) as n_crossed,
             cast(n_events as bigint) as n_events,
             cast(n_left - n_events - n_crossed as bigint) as n_censored

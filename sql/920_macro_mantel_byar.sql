@@ -16,7 +16,7 @@
 --         that calls another breaks when the file is attached under an alias; a test holds repeated parts together.
 -- sqlfluff:rules:references.keywords:ignore_words:time,event
 create macro analysis.mantel_byar(table_name, landmark := 0) as table
-    with input_row as not materialized (
+    with input_row as (
         select
             tstart,
             tstop,

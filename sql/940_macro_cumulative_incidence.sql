@@ -16,7 +16,7 @@
 --         that calls another breaks when the file is attached under an alias; a test holds repeated parts together.
 -- sqlfluff:rules:references.keywords:ignore_words:time,event
 create macro analysis.cumulative_incidence(table_name, conf_level := 0.95, conf_type := 'log-log') as table
-    with input_row as not materialized (
+    with input_row as (
         select
             id,
             tstart,

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from blinreg.registry.build import sql_files
+from blinreg.registry.derive import sql_files
 from blinreg.schemas.model import Type
 from blinreg.schemas.views import VIEWS
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 T = TypeVar("T")
-_LONGEST_LABEL = 50
+_LONGEST_LABEL = 60
 # Verdana has the widths of matplotlib's DejaVu Sans, which few readers have installed.
 _FONTS = "'DejaVu Sans', Verdana, sans-serif"
 _ID = re.compile(r'\bid="([^"]+)"')
@@ -38,8 +38,8 @@ def for_figure(labels: Mapping[T, str]) -> dict[T, str]:
 
     Examples
     --------
-    >>> for_figure({0: "short", 1: "x" * 60})[1]
-    'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'
+    >>> len(for_figure({0: "short", 1: "x" * 90})[1])
+    60
     """
     return {
         key: label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"

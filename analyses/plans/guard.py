@@ -61,8 +61,9 @@ class EarlyUse:
         n_known_late = self.n_after - self.n_never
         parts = []
         if n_known_late:
+            patients = "patient" if n_known_late == 1 else "patients"
             parts.append(
-                f"becomes known {self.median_days:g} days (median) after the origin in {n_known_late} patients"
+                f"becomes known {self.median_days:g} days (median) after the origin in {n_known_late} {patients}"
             )
         if self.n_never:
             parts.append(f"is known to be 'never' only at last contact in {self.n_never}")

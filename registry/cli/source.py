@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import duckdb
+
 from blinreg.analyses.inputs import Rows
 from blinreg.analyses.plans.provenance import InputSubmission, Provenance
-from blinreg.registry.store import Registry
+from blinreg.registry.derive import derive_as_of
+from blinreg.registry.store import CATALOG, Registry
 from blinreg.schemas.errors import UsageError
 from blinreg.schemas.views import VIEWS
 
@@ -38,9 +41,35 @@ def set_as_of(registry: Registry, submission_id: str | None) -> None:
     registry.connection.execute("set variable as_of = ?", [submission_id])
 
 
-def analysis_views(registry: Registry) -> Mapping[str, Rows]:
-    """Give every view of the ``analysis`` schema as a relation, by name."""
-    return {view.name: registry.connection.sql(f"select * from analysis.{view.name}") for view in VIEWS}
+def analysis_views(registry: Registry, as_of: str | None = None) -> Mapping[str, Rows]:
+    """Give every table of the ``analysis`` schema as a relation, by name.
+
+    Parameters
+    ----------
+    registry : Registry
+        Open for reading or writing.
+    as_of : str, optional
+        An accepted submission: the tables are then derived as they were after it.
+
+    Raises
+    ------
+    UsageError
+        If another version of blinreg derived the tables.
+    """
+    if as_of is not None:
+        session = registry.cursor()
+        derive_as_of(session, CATALOG, as_of)
+        return _relations(session)
+    if not registry.is_derivation_current():
+        raise UsageError(
+            f"the analysis tables of {registry.path.name} were derived by another version of blinreg",
+            next_step=f"blinreg refresh {registry.path.name}",
+        )
+    return _relations(registry.connection)
+
+
+def _relations(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Rows]:
+    return {view.name: connection.sql(f"select * from analysis.{view.name}") for view in VIEWS}
 
 
 def provenance(registry: Registry) -> Provenance:

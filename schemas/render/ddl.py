@@ -186,5 +186,5 @@ def analysis_comments() -> str:
     statements: list[str] = []
     for definition in VIEWS:
         comments = [(column.name, column_comment(column)) for column in definition.columns]
-        statements += _comments("view", "analysis", definition, comments)
+        statements += _comments("table", "analysis", definition, comments)
     return "\n".join(statements) + "\n"

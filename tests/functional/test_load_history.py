@@ -11,10 +11,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from blinreg.registry.derive import derive_as_of
 from blinreg.registry.loading import load_submission
 from blinreg.registry.rebuild import rebuild
 from blinreg.registry.status import status, violations
-from blinreg.registry.store import Registry
+from blinreg.registry.store import CATALOG, Registry
 from blinreg.schemas.errors import RegistryDamaged, SubmissionRejected, UsageError
 
 Make = Callable[..., Any]
@@ -222,3 +223,44 @@ def test_a_new_registry_is_made_without_the_journal_too(registry: Registry, send
     rebuild(registry.path, tmp_path / "new.duckdb")
     with Registry.open(tmp_path / "new.duckdb") as new:
         assert patients(new) == ["P02"]
+
+
+def test_a_study_can_be_derived_as_of_an_earlier_submission(
+    registry: Registry, make_submission: Make, patient: Make, follow_up: Make
+) -> None:
+    first = [{"patient_id": "P01", "course_number": "1", "cycle_number": "1", "agent": "blinatumomab"}]
+    second = [*first, first[0] | {"patient_id": "P02"}]
+    for number, cycles in enumerate((first, second), start=1):
+        names = [row["patient_id"] for row in cycles]
+        folder = make_submission(
+            {
+                "patient": [patient(name) for name in names],
+                "treatment_cycle": [row | {"start_date": "2019-01-05"} for row in cycles],
+                "follow_up": [follow_up(name) for name in names],
+            },
+            submission_id=f"submission-{number}",
+            created_at=f"2020-06-0{number}T10:00:00Z",
+        )
+        load_submission(registry, folder)
+
+    def treated(connection: duckdb.DuckDBPyConnection) -> list[tuple[str]]:
+        return connection.execute("select patient_id from analysis.cohort order by patient_id").fetchall()
+
+    assert treated(registry.connection) == [("P01",), ("P02",)]
+    session = registry.cursor()
+    derive_as_of(session, CATALOG, "submission-1")
+    assert treated(session) == [("P01",)]
+    derive_as_of(session, CATALOG, "submission-2")
+    assert treated(session) == [("P01",), ("P02",)]
+    assert treated(registry.connection) == [("P01",), ("P02",)]
+
+
+def test_tables_of_another_version_are_derived_anew_when_opened_for_writing(registry_path: Path) -> None:
+    with duckdb.connect(str(registry_path)) as client:
+        client.execute(f"update ledger.layout set derivation_sha256 = '{'0' * 64}'")
+        client.execute("drop table analysis.attrition")
+    with Registry.open(registry_path) as registry:
+        assert not registry.is_derivation_current()
+    with Registry.open(registry_path, write=True) as registry:
+        assert registry.is_derivation_current()
+        assert registry.connection.execute("select count(*) from analysis.attrition").fetchall() == [(7,)]

@@ -305,6 +305,7 @@ def test_a_folder_of_a_site_of_twenty_five_loads_with_its_lines(
         "reading follow_up",
         "checking rows",
         "storing rows",
+        "deriving",
         "committing",
         "reading back",
         "done",

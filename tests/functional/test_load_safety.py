@@ -207,7 +207,7 @@ def test_nothing_is_overwritten(tmp_path: Path, suffix: str) -> None:
 
 def test_a_registry_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("blinreg.registry.build.sql_files", lambda: (("900_bad.sql", "select from"),))
-    with pytest.raises(BlinregError, match=r"the registry cannot be built: 900_bad\.sql"):
+    with pytest.raises(BlinregError, match=r"sql/900_bad\.sql cannot be run: Parser Error"):
         Registry.create(tmp_path / "r.duckdb")
     assert list(tmp_path.iterdir()) == []
 
@@ -352,12 +352,12 @@ def test_a_commit_that_the_database_only_pretends_is_not_acknowledged(
 ) -> None:
     from blinreg.registry import loading
 
-    def write_row_then_fail(connection: duckdb.DuckDBPyConnection, row: Any) -> None:
-        # A statement that fails inside the transaction, and whose failure is swallowed.
+    def derive_then_fail(connection: duckdb.DuckDBPyConnection) -> None:
+        # The last statement of the transaction fails, and its failure is swallowed.
         with pytest.raises(duckdb.Error):
             connection.execute("insert into ledger.layout select * from ledger.layout")
 
-    monkeypatch.setattr(loading, "write_row", write_row_then_fail)
+    monkeypatch.setattr(loading, "derive", derive_then_fail)
     with pytest.raises(RegistryDamaged, match="did not keep submission number 1 after its commit"):
         load_submission(registry, folder)
     monkeypatch.undo()

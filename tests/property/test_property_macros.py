@@ -28,7 +28,7 @@ SUBJECT = st.fixed_dictionaries(
     }
 )
 SUBJECTS = st.lists(SUBJECT, min_size=2, max_size=20)
-RUNS = settings(max_examples=50, deadline=None)
+RUNS = settings(max_examples=40, deadline=None)
 ROWS: dict[str, Any] = {"id": "id", "start": "tstart", "stop": "tstop"}
 Same = Callable[[pl.DataFrame, pl.DataFrame], None]
 
@@ -128,7 +128,7 @@ def test_cumulative_incidence_is_that_of_python(
         equal_to_python(found, expected.table)
 
 
-@RUNS
+@settings(max_examples=15, deadline=None)
 @given(subjects=SUBJECTS, day=HALF_DAYS, random=st.randoms(use_true_random=False))
 def test_row_order_and_splits_change_nothing(
     macros: Any, subjects: list[dict[str, Any]], day: float, random: Any

@@ -83,6 +83,8 @@ def test_estimates_from_merged_tables_are_those_of_pooled_rows(north: list[Any],
     pooled = table_of(pl.concat(rows), ())
     assert survival_curves(merged, **options).table.equals(survival_curves(pooled, **options).table)
     np.testing.assert_array_equal(log_rank_sums(merged).variance, log_rank_sums(pooled).variance)
+    weighted = [log_rank_sums(risk, rho=1, gamma=1).observed for risk in (merged, pooled)]
+    np.testing.assert_array_equal(*weighted)
 
 
 @settings(max_examples=80, deadline=None)

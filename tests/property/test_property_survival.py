@@ -8,7 +8,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from blinreg.analyses import cumulative_incidence, kaplan_meier, log_rank, mantel_byar, simon_makuch
+from blinreg.analyses import (
+    cumulative_incidence,
+    follow_up,
+    kaplan_meier,
+    landmark,
+    log_rank,
+    mantel_byar,
+    multistate,
+    rmst,
+    simon_makuch,
+)
 
 HALF_DAYS = st.integers(0, 24).map(lambda halves: halves / 2)
 SUBJECT = st.fixed_dictionaries(
@@ -22,6 +32,8 @@ SUBJECT = st.fixed_dictionaries(
 )
 SUBJECTS = st.lists(SUBJECT, min_size=2, max_size=25)
 RUNS = settings(max_examples=60, deadline=None)
+#: Each run of these calls every estimator twice.
+ALL_ESTIMATORS = settings(max_examples=25, deadline=None)
 
 
 def counting_rows(subjects: list[dict[str, Any]]) -> pl.DataFrame:
@@ -49,12 +61,42 @@ def results(rows: pl.DataFrame, *, shift: float = 0.0) -> list[pl.DataFrame]:
         cumulative_incidence(moved, by="centre", event="cause").table,
         cumulative_incidence(moved, by="allo_hct", event="cause").table,
     ]
-    tables = [table.with_columns(pl.col("time") - shift) for table in tables]
+    occupation = multistate(moved.with_columns(state_entered(moved)), from_state=None, to_state="entered").table
+    tables = [table.with_columns(pl.col("time") - shift) for table in [*tables, occupation.sort("time", "state")]]
+    tables += summaries(moved, shift=shift)
     if rows["allo_hct"].n_unique() == 2:
         tables.append(mantel_byar(moved, landmark=shift).table)
         tables.append(mantel_byar(moved, landmark=shift, strata=["centre"]).table)
     if rows["centre"].n_unique() == 2:
         tables.append(log_rank(moved, "centre").table)
+        tables.append(log_rank(moved, "centre", rho=1, gamma=0.5).steps.with_columns(pl.col("time") - shift))
+    return tables
+
+
+def state_entered(rows: pl.DataFrame) -> pl.Expr:
+    """Name the state that each row leads to: exposed, or one of two ends."""
+    exposed = (pl.col("allo_hct").shift(-1).over("patient_id", order_by="tstart") > pl.col("allo_hct")) & (
+        pl.col("cause") == 0
+    )
+    ended = pl.when(pl.col("cause") > 0).then(pl.format("cause {}", "cause"))
+    return pl.when(exposed).then(pl.lit("exposed")).otherwise(ended).alias("entered")
+
+
+def summaries(moved: pl.DataFrame, *, shift: float) -> list[pl.DataFrame]:
+    """Tables of the estimators whose times are answers, with the answers moved back."""
+    times = ["quantile", "median", "lower", "upper", "shortest", "longest"]
+    tables = [kaplan_meier(moved, by="centre").quantile([0.3, 0.5])]
+    if moved.group_by("patient_id").agg(pl.col("event").max())["event"].min() == 0:
+        tables.append(follow_up(moved, by="centre").table)
+        tables.append(follow_up(moved, method="survivors").table)
+    tables = [table.with_columns(pl.col(name) - shift for name in times if name in table.columns) for table in tables]
+    last = moved.group_by("centre").agg(pl.col("tstop").max())["tstop"].min()
+    if isinstance(last, float) and last > shift:
+        tables.append(rmst(moved, tau=last, by="centre", landmark=shift).table)
+    at = 3 + shift
+    spans = moved.filter((pl.col("tstart") <= at) & (pl.col("tstop") > at))
+    if spans.height:
+        tables.append(landmark(moved, landmarks=[at]).table.drop("landmark", "median", "lower", "upper"))
     return tables
 
 
@@ -64,7 +106,7 @@ def assert_same(found: list[pl.DataFrame], expected: list[pl.DataFrame]) -> None
         assert_frame_equal(ours, theirs, rel_tol=1e-10, abs_tol=1e-12)
 
 
-@RUNS
+@ALL_ESTIMATORS
 @given(SUBJECTS, st.randoms(use_true_random=False))
 def test_row_order_and_names_of_subjects_change_nothing(subjects: list[dict[str, Any]], random: Any) -> None:
     rows = counting_rows(subjects)
@@ -76,7 +118,7 @@ def test_row_order_and_names_of_subjects_change_nothing(subjects: list[dict[str,
     assert_same(results(renamed[order]), results(rows))
 
 
-@RUNS
+@ALL_ESTIMATORS
 @given(SUBJECTS, HALF_DAYS)
 def test_splitting_rows_at_any_day_changes_nothing(subjects: list[dict[str, Any]], day: float) -> None:
     rows = counting_rows(subjects)
@@ -92,7 +134,7 @@ def test_splitting_rows_at_any_day_changes_nothing(subjects: list[dict[str, Any]
     assert_same(results(split), results(rows))
 
 
-@RUNS
+@ALL_ESTIMATORS
 @given(SUBJECTS, st.integers(-40, 40))
 def test_a_shift_in_days_moves_times_and_nothing_else(subjects: list[dict[str, Any]], days: int) -> None:
     rows = counting_rows(subjects)

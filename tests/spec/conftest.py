@@ -16,6 +16,7 @@ import duckdb
 import pytest
 
 from blinreg.registry.build import build
+from blinreg.registry.derive import FIRST_MACRO, derive, sql_files
 from blinreg.schemas.model import Type
 from blinreg.schemas.tables import TABLES
 
@@ -68,12 +69,17 @@ class FilledRegistry:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self._read: dict[str, list[Row]] = {}
+        self._is_derived = False
+
+    def _changed(self) -> None:
+        self._read.clear()
+        self._is_derived = False
 
     def add_submission(
         self, submission_id: str, *, site_id: str = SITE, cutoff: int | None = None, sequence: int = 1
     ) -> None:
         """Write a submission into the ledger as accepted; without a cutoff the data reach to the end of 2030."""
-        self._read.clear()
+        self._changed()
         last_day = date(2030, 12, 31) if cutoff is None else to_date(cutoff)
         received = datetime(2031, 1, 1) + timedelta(days=sequence)  # noqa: DTZ001
         self.connection.execute(
@@ -88,7 +94,7 @@ class FilledRegistry:
 
     def add(self, submission_id: str, **tables: list[Row]) -> None:
         """Store rows as accepted rows of a submission."""
-        self._read.clear()
+        self._changed()
         mentioned = {row.get("patient_id", PATIENT) for rows in tables.values() for row in rows}
         given = {row.get("patient_id", PATIENT) for row in tables.get("patient", [])}
         tables["patient"] = tables.get("patient", []) + [{"patient_id": name} for name in sorted(mentioned - given)]
@@ -113,13 +119,25 @@ class FilledRegistry:
         )
 
     def execute(self, statement: str) -> None:
-        """Run a statement that changes what the views say."""
+        """Run a statement that changes what is derived."""
+        self._changed()
+        self.connection.execute(statement)
+
+    def redefine(self, statement: str, *, file: str) -> None:
+        """Replace the relation that a file of ``sql/`` creates, and run the files after it."""
+        self.rows("endpoint")
         self._read.clear()
         self.connection.execute(statement)
+        for name, text in sql_files():
+            if file < name < FIRST_MACRO:
+                self.connection.execute(text)
 
     def rows(self, view: str, **where: Any) -> list[Row]:
         """Read the rows of a view of ``analysis`` (or of the schema it names), dates as days, sorted by all columns."""
         name = view if "." in view else f"analysis.{view}"
+        if not self._is_derived:
+            derive(self.connection)
+            self._is_derived = True
         if name not in self._read:
             found = self.connection.execute(f"select * from {name} order by all")
             names = [column[0] for column in found.description or []]

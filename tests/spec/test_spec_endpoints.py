@@ -259,13 +259,13 @@ def test_every_declared_endpoint_is_named_in_the_definitions(registry_with: Regi
 def test_new_endpoint_needs_rows_in_the_declaration_and_nothing_else(registry_with: RegistryWith) -> None:
     registry = registry_with(
         treatment_cycle=[DOSE],
-        transplant=[transplant(100), transplant(250)],
+        transplant=[transplant(-90), transplant(100), transplant(250)],
         disease_event=[event(300, "second_malignancy")],
         follow_up=[dead(400)],
     )
-    registry.execute(
+    registry.redefine(
         """
-        create or replace view derived.endpoint_source as
+        create or replace table derived.endpoint_source as
         select endpoint, origin, role, source, priority
         from (
             values
@@ -278,10 +278,11 @@ def test_new_endpoint_needs_rows_in_the_declaration_and_nothing_else(registry_wi
             ('os_censored_at_transplant', 'index', 'censoring', 'allo_hct', 80),
             ('os_censored_at_transplant', 'index', 'censoring', 'last_contact', 90)
         ) as declaration (endpoint, origin, role, source, priority)
-        """
+        """,
+        file="151_derived_endpoint_source.sql",
     )
     assert registry.endpoint("second_malignancy") == (300, 1, "second_malignancy")
-    # The transplant that is day 0 is not its own event: the next one comes 250 - 100 days later.
+    # A transplant before the first dose censors nothing. The transplant that is day 0 is not its own event: the next one comes 250 - 100 days later.
     assert registry.endpoint("next_transplant") == (150, 1, "allo_hct")
     assert registry.endpoint("os_censored_at_transplant") == (100, 0, "allo_hct")
     assert registry.stretches("second_malignancy", "allo_hct") == [(0, 100, 0, 0), (100, 300, 1, 1)]

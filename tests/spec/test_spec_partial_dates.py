@@ -115,7 +115,7 @@ def test_transplant_comes_before_what_follows_it(registry_with: RegistryWith) ->
 
 
 @pytest.mark.parametrize(
-    ("prior", "expected"), [("no", "2019-11-16"), ("yes", "2019-05-16"), ("unknown", "2019-07-02")]
+    ("prior", "expected"), [("no", "2019-11-15"), ("yes", "2019-05-17"), ("unknown", "2019-07-02")]
 )
 def test_baseline_says_on_which_side_of_the_first_dose_a_transplant_was(
     registry_with: RegistryWith, prior: str, expected: str
@@ -126,7 +126,8 @@ def test_baseline_says_on_which_side_of_the_first_dose_a_transplant_was(
         transplant=[{"transplant_date": "2019"}],
         follow_up=[{"last_contact_date": "2020-03-01", "vital_status": "alive"}],
     )
-    # No earlier transplant: 1 October to 31 December. An earlier one: 1 January to 30 September. Not known: the year.
+    # No earlier transplant: 1 October and half of the 91 days to 31 December. An earlier one: 1 January and half of
+    # the 272 days to 30 September. Not known: the middle of the year.
     assert registry.one("staging.transplant")["transplant_date"] == day(expected)
     assert len(registry.rows("endpoint", endpoint="os_from_transplant")) == (prior == "no")
 
@@ -174,8 +175,8 @@ def test_last_contact_comes_after_everything_on_record(registry_with: RegistryWi
         disease_assessment=[{"assessment_date": "2019-11", "response": "cr"}],
         follow_up=[{"last_contact_date": "2019", "vital_status": "alive"}],
     )
-    # Assessed at some time from 1 November on: between 1 November and 31 December.
-    assert registry.endpoint("os") == (day("2019-12-01"), 0, "last_contact")
+    # The assessment is put on 16 November; between then and 31 December lie 45 days, half is 22.
+    assert registry.endpoint("os") == (day("2019-12-08"), 0, "last_contact")
 
 
 def test_event_comes_before_last_contact(registry_with: RegistryWith) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from blinreg.analyses import cumulative_incidence, fine_gray, fine_gray_rows, gray
+from blinreg.analyses import cumulative_incidence, fine_gray, fine_gray_rows, fine_gray_weights, gray
 from blinreg.schemas.errors import InputError
 
 PLAIN: dict[str, Any] = {"id": None, "start": None, "stop": "days", "event": "cause"}
@@ -93,6 +93,13 @@ def test_weights_of_delayed_entry_by_hand() -> None:
     assert made["fg_weight"].to_list() == pytest.approx([1, 3 / 2])
 
 
+def test_an_entry_on_the_first_day_that_anybody_leaves_counts() -> None:
+    """One of 3 enters on day 2, when the first leaves; no splitting of rows may decide whether that counts."""
+    rows = pl.DataFrame({"entry": [0, 0, 0, 2], "days": [2, 9, 9, 9], "cause": [2, 1, 1, 1]})
+    made = fine_gray_rows(rows, **(PLAIN | {"start": "entry"})).filter(pl.col("fg_row") == 0)
+    assert made["fg_weight"].to_list() == pytest.approx([1, 3 / 2])
+
+
 def test_columns_are_carried_to_the_weighted_rows(trial: pl.DataFrame) -> None:
     made = fine_gray_rows(trial, ["age"], strata="arm", missing="complete_case", **PLAIN)
     assert made.columns == ["fg_row", "fg_subject", "fg_start", "fg_stop", "fg_event", "fg_weight", "arm", "age"]
@@ -147,6 +154,12 @@ def test_no_weight_is_carried_over_an_empty_risk_set() -> None:
         fine_gray_rows(rows, **(PLAIN | {"start": "entry"}))
     without = rows.filter(pl.col("cause") != 2)
     assert fine_gray_rows(without, **(PLAIN | {"start": "entry"}))["fg_weight"].to_list() == [1, 1, 1]
+
+
+def test_too_many_weighted_rows_are_refused(trial: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fine_gray_weights, "MAX_WEIGHTED_ROWS", 5)
+    with pytest.raises(InputError, match="the weighted rows would be more than 5"):
+        fine_gray_rows(trial, **PLAIN)
 
 
 def test_an_unknown_standard_error_is_refused(trial: pl.DataFrame) -> None:

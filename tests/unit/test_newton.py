@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from blinreg.analyses.newton import Evaluation, inverse, maximise
+from blinreg.analyses.newton import Evaluation, Maximum, inverse, maximise, of_matrix
 from blinreg.schemas.errors import AnalysisError
 
 Array = NDArray[np.float64]
@@ -14,6 +16,10 @@ Array = NDArray[np.float64]
 
 def accept(*_: object) -> None:
     """Find nothing wrong."""
+
+
+def climb(evaluate: Callable[[Array], Evaluation], matrix: Array) -> Maximum:
+    return maximise(evaluate, n_terms=matrix.shape[1], reach=of_matrix(matrix), check_start=accept, check_flat=accept)
 
 
 def test_a_step_that_overshoots_is_halved() -> None:
@@ -24,7 +30,7 @@ def test_a_step_that_overshoots_is_halved() -> None:
         value = -float(np.logaddexp(at, -at)[0])
         return Evaluation(value, -np.tanh(at), np.diag(1 / np.cosh(at) ** 2))
 
-    found = maximise(evaluate, matrix=np.ones((1, 1)), check_start=accept, check_flat=accept)
+    found = climb(evaluate, np.ones((1, 1)))
     assert found.coef[0] == pytest.approx(2.0, rel=1e-12)
     assert found.converged
 
@@ -36,7 +42,7 @@ def test_without_a_maximum_it_says_so() -> None:
         return Evaluation(float(np.log1p(coef[0])), 1 / (1 + coef), np.diag(1 / (1 + coef) ** 2))
 
     with pytest.raises(AnalysisError, match="did not converge in 60 Newton steps; look for terms"):
-        maximise(evaluate, matrix=np.ones((1, 1)), check_start=accept, check_flat=accept)
+        climb(evaluate, np.ones((1, 1)))
 
 
 def test_information_that_vanishes_on_the_way() -> None:
@@ -45,7 +51,7 @@ def test_information_that_vanishes_on_the_way() -> None:
         return Evaluation(float(coef.sum()), np.ones(2), information)
 
     with pytest.raises(AnalysisError, match="the information matrix became singular during the fit"):
-        maximise(evaluate, matrix=np.eye(2), check_start=accept, check_flat=accept)
+        climb(evaluate, np.eye(2))
 
 
 def test_inverse_of_badly_scaled_information() -> None:
@@ -65,6 +71,6 @@ def test_a_step_is_no_longer_than_relative_risks_can_be() -> None:
         at = coef[0] - 35.0
         return Evaluation(-at * at, np.array([-2 * at]), np.array([[1e-9]]))
 
-    found = maximise(evaluate, matrix=np.array([[2.0], [-1.0]]), check_start=accept, check_flat=accept)
+    found = climb(evaluate, np.array([[2.0], [-1.0]]))
     assert visited[:8] == [0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0]
     assert found.coef[0] == 35.0

@@ -121,7 +121,7 @@ def test_ever_or_never_as_a_group_is_refused_with_patients_and_days() -> None:
 
     assert found == (
         "study.toml, analysis guarded (groups by allo_hct): allo_hct becomes known 20 days (median) after the origin "
-        "in 1 patients and is known to be 'never' only at last contact in 1: immortal time; declare it "
+        "in 1 patient and is known to be 'never' only at last contact in 1: immortal time; declare it "
         "time_dependent, give a landmark, or say biased = true"
     )
 
@@ -130,7 +130,7 @@ def test_an_exposure_as_a_plain_covariate_is_the_same_mistake() -> None:
     found = refusal('method = "cox"\npopulation = "cohort"\nendpoint = "os"\ncovariates = ["allo_hct"]\n')
 
     # From the first dose: A after 50 days, B and C never.
-    assert "(adjusts by allo_hct): allo_hct becomes known 50 days (median) after the origin in 1 patients" in found
+    assert "(adjusts by allo_hct): allo_hct becomes known 50 days (median) after the origin in 1 patient" in found
     assert "'never' only at last contact in 2: immortal time" in found
 
 

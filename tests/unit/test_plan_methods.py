@@ -134,8 +134,8 @@ def test_cumulative_incidence_has_the_competing_event(views: Views) -> None:
 
 def test_cumulative_incidence_by_group_names_the_groups(views: Views) -> None:
     outcome = carry_out(
-        'method = "cumulative_incidence"\npopulation = "responders"\nendpoint = "allo_hct"\ngroup = "primary_refractory"\n'
-        "times_months = [6]\n",
+        'method = "cumulative_incidence"\npopulation = "responders"\nendpoint = "allo_hct"\n'
+        'group = "primary_refractory"\ntimes_months = [6]\n',
         views,
     )
 
@@ -218,6 +218,25 @@ def test_a_single_scale_needs_no_pooled_row(views: Views) -> None:
     [row] = tables(carry_out('method = "adverse_events"\npopulation = "cohort"\n', one))[""].to_dicts()
 
     assert (row["scale"], row["n_evaluable"], row["n_any_grade"], row["is_all"]) == ("CTCAE 4", 3, 2, True)
+
+
+def test_two_reasons_for_stopping_are_one_patient(views: Views) -> None:
+    stops = pl.DataFrame(
+        [
+            {"patient_id": "SYN0000", "category": "neurotoxicity"},
+            {"patient_id": "SYN0000", "category": "pain"},
+            {"patient_id": "SYN0001", "category": "pain"},
+        ],
+        schema=views["discontinuation"].schema,
+    )
+
+    found = tables(carry_out('method = "adverse_events"\npopulation = "cohort"\n', views | {"discontinuation": stops}))
+
+    assert found["stopped"].select("label", "n_stopped", "n_patients").rows() == [
+        ("Any adverse event", 2, 150),
+        ("Neurotoxicity", 1, 150),
+        ("Pain", 2, 150),
+    ]
 
 
 def test_every_method_has_a_file_of_its_name() -> None:

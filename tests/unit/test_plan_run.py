@@ -83,32 +83,35 @@ def run_shipped(views: Views, out: Path) -> RunResult:
     return result
 
 
-def test_the_shipped_plan_has_a_result_for_every_analysis(views: Views, tmp_path: Path) -> None:
-    result = run_shipped(views, tmp_path)
+@pytest.fixture(scope="module")
+def shipped(views: Views, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    return run_shipped(views, tmp_path_factory.mktemp("shipped"))
+
+
+def test_the_shipped_plan_has_a_result_for_every_analysis(shipped: RunResult) -> None:
+    result, out = shipped, shipped.out
 
     assert result.failures == ()
     assert result.exit_code == 0
     for analysis in result.analyses:
-        assert (tmp_path / f"results/{analysis.entry.name}.parquet").is_file()
-        assert (tmp_path / f"results/{analysis.entry.name}.json").is_file()
+        assert (out / f"results/{analysis.entry.name}.parquet").is_file()
+        assert (out / f"results/{analysis.entry.name}.json").is_file()
         assert analysis.sentence.endswith(".")
-    assert len(list((tmp_path / "figures").iterdir())) == sum(len(found.figures) for found in result.analyses)
+    assert len(list((out / "figures").iterdir())) == sum(len(found.figures) for found in result.analyses)
     assert [title for title, _ in result.key_findings] == [
         result.analysis(name).entry.title for name in result.plan.study.key_findings
     ]
 
 
-def test_two_runs_give_the_same_bytes(views: Views, tmp_path: Path) -> None:
+def test_two_runs_give_the_same_bytes(shipped: RunResult, views: Views, tmp_path: Path) -> None:
     shuffled = {name: frame.sample(fraction=1, shuffle=True, seed=9) for name, frame in views.items()}
     other_order = Provenance(submissions=tuple(reversed(SYNTHETIC.submissions)))
     plan = load_plan("realworld-2020")
 
-    run_shipped(views, tmp_path / "first")
-    write_report(
-        run_plan(plan, shuffled, provenance=other_order, out=tmp_path / "second"), tmp_path / "second" / "report.html"
-    )
+    again = run_plan(plan, shuffled, provenance=other_order, out=tmp_path)
+    write_report(again, tmp_path / "report.html")
 
-    first, second = files(tmp_path / "first"), files(tmp_path / "second")
+    first, second = files(shipped.out), files(tmp_path)
     timed = {"run_manifest.json"}
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name] and name not in timed] == []
@@ -203,10 +206,8 @@ def test_the_gate_lets_no_rows_of_patients_through() -> None:
         gate.table("rows", pl.DataFrame({"patient_id": ["SYN1"]}))
 
 
-def test_no_output_names_a_patient(views: Views, tmp_path: Path) -> None:
-    run_shipped(views, tmp_path)
-
-    for name, content in files(tmp_path).items():
+def test_no_output_names_a_patient(shipped: RunResult) -> None:
+    for name, content in files(shipped.out).items():
         assert b"SYN0" not in content, name
 
 

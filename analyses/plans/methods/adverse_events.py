@@ -64,6 +64,14 @@ def _run(options: AdverseEventOptions, task: Task) -> Outcome:
                 ),
             ),
             ResultTable(
+                part="stopped",
+                title="Stopped blinatumomab for an adverse event",
+                frame=_stops(task.views["discontinuation"], data.frame),
+                shown=(text_column("Category", "label"), _count("Patients", "n_stopped", of="n_patients")),
+                emphasis="is_all",
+                note="A patient may have stopped for two reasons, so the categories can add up to more than all.",
+            ),
+            ResultTable(
                 part="attrition", title="Patients in this analysis", frame=_with_assessed(data.attrition, rows)
             ),
         ),
@@ -81,7 +89,7 @@ def _counts(rows: pl.DataFrame) -> pl.DataFrame:
             continue
         events = of_category.filter(pl.col("grade_scale") != NO_EVENT)
         n_evaluable = of_category["patient_id"].n_unique()
-        label = sentence_case(spoken(category) if len(meaning) > 40 else meaning)
+        label = _category_label(category, meaning)
         scales = [scale for scale in scale_codes if (events["grade_scale"] == scale).any()]
         if len(scales) != 1:
             counted.append(_row(category, label, POOLED, events, n_evaluable))
@@ -115,8 +123,24 @@ def _row(category: str, label: str, scale: str, events: pl.DataFrame, n_evaluabl
     return row
 
 
-def _count(header: str, column: str) -> Shown:
-    return Shown(header=header, kind=Kind.COUNT_OF, columns=(column, "n_evaluable"))
+def _stops(stops: pl.DataFrame, patients: pl.DataFrame) -> pl.DataFrame:
+    """Count patients who stopped for good, in all and by category of the event that made them."""
+    stopped = stops.join(patients, on="patient_id", how="semi")
+    rows = [("", "Any adverse event", stopped["patient_id"].n_unique(), patients.height, True)]
+    for category, meaning in view("discontinuation").column("category").codes.items():
+        n_stopped = stopped.filter(pl.col("category") == category)["patient_id"].n_unique()
+        if n_stopped:
+            rows.append((category, _category_label(category, meaning), n_stopped, patients.height, False))
+    return pl.DataFrame(rows, schema=["category", "label", "n_stopped", "n_patients", "is_all"], orient="row")
+
+
+def _category_label(category: str, meaning: str) -> str:
+    """Use the meaning of a category where it is a name, and the code where it is a list."""
+    return sentence_case(spoken(category) if len(meaning) > 40 else meaning)
+
+
+def _count(header: str, column: str, *, of: str = "n_evaluable") -> Shown:
+    return Shown(header=header, kind=Kind.COUNT_OF, columns=(column, of))
 
 
 def _with_assessed(attrition: Attrition, rows: pl.DataFrame) -> pl.DataFrame:

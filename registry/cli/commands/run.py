@@ -49,7 +49,7 @@ def carry_out(
         set_as_of(registry, as_of)
         result = run_plan(
             plan,
-            analysis_views(registry),
+            analysis_views(registry, as_of),
             provenance=provenance(registry),
             out=out,
             release="public" if release == "public" else "",

@@ -41,16 +41,20 @@ def test_quantiles_and_their_limits(
         same(medians[ours], curves.median[theirs])
 
 
-@pytest.mark.parametrize(
-    ("name", "by", "columns"),
-    [("veteran", "trt", VETERAN), ("mgus2", "sex", MGUS2), ("bmt", "group", BMT), ("heart_stages", "surgery", HEART)],
-)
+FOLLOWED = {
+    "veteran": ("veteran", "trt", VETERAN),
+    "mgus2": ("mgus2", "sex", MGUS2),
+    "bmt": ("bmt", "group", BMT),
+    "heart": ("heart_stages", "surgery", HEART),
+}
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
 @pytest.mark.parametrize("method", ["reverse_kaplan_meier", "survivors"])
-def test_follow_up(
-    widened: dict[str, Any], rows_of: RowsOf, same: Same, name: str, by: str, columns: dict[str, Any], method: Any
-) -> None:
-    expected = widened["follow_up"][name.removesuffix("_stages")]
-    found = follow_up(rows_of(name), method=method, by=by, **columns)
+def test_follow_up(widened: dict[str, Any], rows_of: RowsOf, same: Same, name: str, method: Any) -> None:
+    data, by, columns = FOLLOWED[name]
+    expected = widened["follow_up"][name]
+    found = follow_up(rows_of(data), method=method, by=by, **columns)
     theirs = np.array(expected["survivors" if method == "survivors" else "reverse"], dtype=np.float64)
     same(found.table["median"], theirs[:, 0])
     same(found.table["lower"], theirs[:, 1])

@@ -1,0 +1,165 @@
+"""Cox fits of very many rows: read once, keep few bytes a row, begin near the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from blinreg.analyses.compact import compact_numbers
+from blinreg.analyses.cox_batches import Batches
+from blinreg.analyses.cox_columns import check_clusters
+from blinreg.analyses.cox_data import CoxData, CoxTask, check_events
+from blinreg.analyses.cox_fit import CoxFit, fit_cox
+from blinreg.analyses.cox_passes import KernelLikelihood, LostDigitsError
+from blinreg.analyses.cox_placed import SAMPLE_ROWS, Decoder, Grid, PlacedRows, decoder
+from blinreg.analyses.cox_reading import CoxTable, raw_batches, read_table
+from blinreg.analyses.cox_sums import Array
+from blinreg.analyses.design import list_terms
+from blinreg.analyses.newton import LONGEST_STEP, solve
+from blinreg.analyses.workers import Workers
+from blinreg.schemas.errors import InputError
+
+#: One row in so many makes the sample for the first guess; prime, as a subject's rows repeat in short patterns.
+GUESS_STEP = 17
+#: Rows a sample has at least.
+GUESS_ROWS = 4_096
+#: A guess is refined until what is left is small beside the sample's own error.
+GUESS_DECREMENT = 1e-3
+_GUESS_STEPS = 12
+# Slots a row, beyond which strata are so small that a grid of every stratum and every time is mostly empty.
+_SLOTS_A_ROW = 1
+
+
+def fit_batches(batches: Batches, task: CoxTask) -> tuple[CoxData, CoxFit] | None:
+    """Fit with the compiled kernel, or give None where exact sums in memory are needed.
+
+    Parameters
+    ----------
+    batches : Batches
+        With the columns of ``task.names``.
+    task : CoxTask
+        What was asked.
+
+    Raises
+    ------
+    InputError, AnalysisError
+        As `cox`.
+    """
+    with Workers(task.threads) as workers:
+        return _fit(batches, task, workers)
+
+
+def _fit(batches: Batches, task: CoxTask, workers: Workers) -> tuple[CoxData, CoxFit] | None:
+    table = read_table(batches, task.names, workers, missing=task.missing)
+    check_events(table.n_events, n_rows=table.n_rows, n_subjects=table.n_subjects, event=task.names.event)
+    terms, reference = list_terms(table.covariates, task.covariates, task.reference)
+    grid = Grid(table.times, table.strata_values)
+    if grid.n_slots > _SLOTS_A_ROW * table.n_rows:
+        return None
+    cluster = _clusters(table)
+    has_fractions = _has_fractions(table)
+    if table.rows is None:
+        kept, sample = None, grid.place(table.sample, table)
+    else:
+        kept = grid.place(table.rows, table)
+        # Times and strata have become slots.
+        table.rows.clear()
+        if kept.stratum is not None:
+            # Rows of a stratum together: the sums of one stratum at a time fit the cache.
+            order = np.argsort(kept.stratum, kind="stable")
+            kept = kept.taken(order)
+            cluster = None if cluster is None else cluster[order]
+        sample = kept.every(max(1, kept.n // SAMPLE_ROWS) | 1)
+
+    def parts() -> Iterable[PlacedRows]:
+        return (kept,) if kept is not None else (grid.place(rows, table) for rows in raw_batches(batches, table))
+
+    model = _Model(decoder(terms, table, sample, grid.n_strata), grid, task.ties, workers)
+    try:
+        likelihood = model.likelihood(parts, table.n_rows)
+        guess = model.guess(sample) if kept is None else model.guess_by_sample(kept)
+        fit = fit_cox(likelihood, [term.name for term in terms], cluster=cluster, start=guess)
+    except LostDigitsError:
+        return None
+    data = CoxData(
+        terms=tuple(term.name for term in terms),
+        reference=reference,
+        n_rows=table.n_rows,
+        n_subjects=table.n_subjects,
+        n_events=table.n_events,
+        n_missing=table.n_missing,
+        n_clusters=None if cluster is None else int(cluster.max()) + 1,
+        n_repeated=table.n_repeated,
+        has_fractions=has_fractions,
+    )
+    return data, fit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Model:
+    """What a sample and all rows have in common."""
+
+    decode: Decoder
+    grid: Grid
+    ties: str
+    workers: Workers
+
+    def likelihood(self, parts: Callable[[], Iterable[PlacedRows]], n_rows: int) -> KernelLikelihood:
+        return KernelLikelihood(parts, self.decode, self.grid, n_rows=n_rows, ties=self.ties, workers=self.workers)
+
+    def guess_by_sample(self, rows: PlacedRows) -> Array | None:
+        """Guess the scaled coefficients from one row in some; None where rows are few or the sample has no answer."""
+        return self.guess(rows.every(GUESS_STEP)) if rows.n >= GUESS_STEP * GUESS_ROWS else None
+
+    def guess(self, sample: PlacedRows) -> Array | None:
+        """Fit a sample, itself begun from a sample of it, no closer than its own error."""
+        coef = self.guess_by_sample(sample)
+        likelihood = self.likelihood(lambda: (sample,), sample.n)
+        coef = np.zeros(len(self.decode.terms)) if coef is None else coef
+        for _ in range(_GUESS_STEPS):
+            try:
+                current = likelihood(coef)
+                step = solve(current.information, current.score)
+            except (LostDigitsError, np.linalg.LinAlgError):
+                return None
+            decrement = float(current.score @ step)
+            if not np.isfinite(decrement) or likelihood.reach(step, LONGEST_STEP) > LONGEST_STEP:
+                return None
+            coef = coef + step
+            if decrement < GUESS_DECREMENT:
+                return coef
+        return None
+
+
+def _clusters(table: CoxTable) -> NDArray[np.uint32] | None:
+    """Code the clusters 0, 1, ..., in order of rows where they come together."""
+    name = table.names.cluster
+    if name is None:
+        return None
+    if table.rows is None:
+        raise InputError(
+            f"{table.n_rows} rows are too many to be kept, and a robust variance needs them together",
+            next_step="leave cluster out, or name fewer covariates",
+        )
+    column = pl.concat(table.cluster)
+    table.cluster.clear()
+    values = compact_numbers(column).values if column.dtype.is_integer() else None
+    if values is not None and bool((values[1:] >= values[:-1]).all()):
+        codes = np.zeros(len(values), dtype=np.uint32)
+        np.cumsum(values[1:] != values[:-1], out=codes[1:], dtype=np.uint32)
+    else:
+        codes = column.rank("dense").to_numpy().astype(np.uint32) - np.uint32(1)
+    check_clusters(codes, name)
+    return codes
+
+
+def _has_fractions(table: CoxTable) -> bool:
+    """Tell whether some weight is not a whole number; a compact column of whole numbers is of a whole type."""
+    if table.names.weights is None:
+        return False
+    held = table.sample if table.rows is None else table.rows
+    return held[table.names.weights].dtype.kind == "f"

@@ -1,0 +1,350 @@
+"""The Cox likelihood of very many compact rows: passes of compiled sums, chunk by chunk.
+
+A step needs two passes. The first sums w and w x over risk sets and over those who
+fail; the second, knowing the hazard, sums x x' weighted by the hazard each row lived
+through (formulas in `cox_likelihood`). Rows are decoded chunk by chunk, so that no
+pass holds more than a few megabytes beside the compact columns.
+
+Chunks are dealt to a fixed number of lanes, each with tables of its own, and lanes
+are added in their order: which thread worked on a lane, and how many there are,
+changes no digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blinreg.analyses import cox_kernel as kernel
+from blinreg.analyses.cox_likelihood import SAFE_PREDICTOR, RiskSums, slot_score
+from blinreg.analyses.cox_placed import Decoder, Grid, PlacedRows
+from blinreg.analyses.cox_sums import Array
+from blinreg.analyses.newton import Evaluation
+from blinreg.analyses.workers import Workers
+
+#: Rows decoded at a time: with eight covariates a megabyte, which the second-level cache holds.
+CHUNK_ROWS = 16_384
+LANES = 8
+#: Memory for the tables of all lanes; a grid too long for eight has fewer.
+TABLE_BYTES = 2**28
+#: Clusters summed at a time where rows come cluster by cluster: their scores stay in the cache.
+CLUSTERS_AT_ONCE = 2**14
+# At this ratio a difference of sums still has nine correct digits.
+_LARGEST_RATIO = 1e7
+_State = TypeVar("_State")
+_Tables = TypeVar("_Tables", bound=tuple[Array, ...])
+
+
+class LostDigitsError(ArithmeticError):
+    """A risk set is too small beside later ones for differences of sums: exact sums are needed."""
+
+
+class KernelLikelihood:
+    """The partial likelihood of placed rows under one rule for ties.
+
+    Parameters
+    ----------
+    parts : callable
+        Gives the rows, in parts; called once for every pass.
+    decoder : Decoder
+    grid : Grid
+    n_rows : int
+        Rows in all parts.
+    ties : {"efron", "breslow"}
+    workers : Workers
+        Threads to use; no result depends on their number.
+    """
+
+    def __init__(
+        self,
+        parts: Callable[[], Iterable[PlacedRows]],
+        decoder: Decoder,
+        grid: Grid,
+        *,
+        n_rows: int,
+        ties: str,
+        workers: Workers,
+    ) -> None:
+        self.scale = decoder.scale
+        self._parts, self._decoder, self._grid, self._workers = parts, decoder, grid, workers
+        self._efron = ties == "efron"
+        self._p = len(decoder.terms)
+        self._lanes = _lanes(n_rows, grid.n_slots, self._p)
+        self._count, self._weight, self._observed, self._observed_offset = self._tally()
+        self._known: dict[bytes, RiskSums] = {}
+
+    @property
+    def event_weight(self) -> float:
+        """Sum of the case weights of the events."""
+        return float(self._weight.sum())
+
+    def __call__(self, coef: Array) -> Evaluation:
+        """Evaluate at coefficients (p,) of covariates scaled to unit spread."""
+        with np.errstate(all="ignore"):
+            sums = self.sums(coef)
+            if not np.isfinite(sums.log_likelihood):
+                return Evaluation(-np.inf, np.zeros(self._p), np.zeros((self._p, self._p)))
+            second = self._second_moments(coef, sums)
+            score = slot_score(self._observed, sums) / self.scale
+            information = (second - self._squared_means(sums)) / np.outer(self.scale, self.scale)
+        finite = np.isfinite(score).all() and np.isfinite(information).all()
+        return Evaluation(sums.log_likelihood if finite else -np.inf, score, information)
+
+    def reach(self, step: Array, enough: float) -> float:
+        """Bound the change of any linear predictor by a step; exact where the bound is above ``enough``."""
+        raw = step / self.scale
+        bound = float(np.abs(raw) @ self._decoder.reach)
+        if bound <= enough:
+            return bound
+
+        def work(x: Array, _rows: PlacedRows, _part: slice, largest: Array) -> None:
+            moved = np.zeros(x.shape[1])
+            kernel.predict(x, raw, moved)
+            largest[0] = max(largest[0], float(np.abs(moved).max()))
+
+        return max(float(largest[0]) for largest in self._run(lambda: np.zeros(1), work))
+
+    def cluster_moments(self, coef: Array, cluster: NDArray[np.uint32]) -> tuple[Array, Array]:
+        """Sum the score contributions u of clusters, and u u' over clusters: (p,) and (p, p), in scaled covariates."""
+        sums = self.sums(coef)
+        hazard = self._residual_tables(sums)
+        raw, shift = coef / self.scale, self._shift(coef / self.scale)
+        n_clusters = int(cluster.max()) + 1
+        together = bool((cluster[1:] >= cluster[:-1]).all())
+        size = CLUSTERS_AT_ONCE if together else -(-n_clusters // LANES)
+        total, cross = np.zeros(self._p), np.zeros((self._p, self._p))
+        (rows,) = self._parts()
+
+        def of_span(low: int) -> tuple[Array, Array]:
+            high = min(low + size, n_clusters)
+            begin, end = (int(at) for at in np.searchsorted(cluster, [low, high])) if together else (0, rows.n)
+            scores = np.zeros((high - low, self._p))
+            for x, part in self._chunks(rows, begin, end):
+                chunk = self._chunk(x, rows, part, raw, shift)
+                kernel.add_cluster_scores(chunk, hazard, cluster[part], low, scores)
+            scores /= self.scale
+            lower = np.zeros((self._p, self._p))
+            kernel.add_products(np.ascontiguousarray(scores.T), np.ones(len(scores)), lower)
+            return scores.sum(axis=0), _symmetric(lower)
+
+        for u, uu in self._workers.map(of_span, range(0, n_clusters, size)):
+            total += u
+            cross += uu
+        return total, cross
+
+    def sums(self, coef: Array) -> RiskSums:
+        """Sum over risk sets at coefficients (p,) of scaled covariates; rows themselves are not kept.
+
+        The sums of w x are of centred covariates that are *not* scaled.
+        """
+        key = coef.tobytes()
+        if key not in self._known:
+            found = self._sums(coef / self.scale)
+            # The null and the newest are all that is asked for twice.
+            self._known = {k: v for k, v in self._known.items() if not any(np.frombuffer(k))}
+            self._known[key] = found
+        return self._known[key]
+
+    def _sums(self, raw: Array) -> RiskSums:
+        shift = self._shift(raw)
+        n_slots, width = self._grid.n_slots, self._p + 1
+
+        def work(x: Array, rows: PlacedRows, part: slice, tables: kernel.RiskTables) -> None:
+            kernel.add_rows(self._chunk(x, rows, part, raw, shift), tables)
+
+        def empty() -> kernel.RiskTables:
+            return kernel.RiskTables(np.zeros((n_slots, width)), np.zeros((n_slots, width)))
+
+        net, tied = _added(self._run(empty, work, lanes=self._lanes))
+        # Who fails at slot k has left by slot k + 1, which is of the same stratum.
+        net[1:] += tied[:-1]
+        at_risk = self._from_the_end(net)
+        s0, t0 = np.ascontiguousarray(at_risk[:, 0]), np.ascontiguousarray(tied[:, 0])
+        self._check_digits(s0)
+        terms = self._tie_sums(s0, t0)
+        c = {(0, 1): terms[:, 0], (1, 1): terms[:, 1], (0, 2): terms[:, 2], (1, 2): terms[:, 3], (2, 2): terms[:, 4]}
+        shifted = float(shift @ self._weight.reshape(self._grid.n_strata, -1).sum(axis=1))
+        gained = float((self._observed * raw).sum()) + self._observed_offset - shifted
+        log_likelihood = gained - float(terms[:, 5].sum())
+        return RiskSums(np.empty(0), s0, t0, at_risk[:, 1:], tied[:, 1:], c, log_likelihood, exact=False)
+
+    def _second_moments(self, coef: Array, sums: RiskSums) -> Array:
+        """Sum x x' weighted by relative risk times the hazard lived through (p, p)."""
+        raw = coef / self.scale
+        shift = self._shift(raw)
+        hazard = kernel.HazardTables(self._before(sums.c[0, 1]), np.ascontiguousarray(sums.c[1, 1]))
+
+        def work(x: Array, rows: PlacedRows, part: slice, second: Array) -> None:
+            chunk = self._chunk(x, rows, part, raw, shift)
+            kernel.weigh_by_hazard(chunk, hazard)
+            kernel.add_products(x, chunk.w, second)
+
+        (lower,) = _added([(second,) for second in self._run(lambda: np.zeros((self._p, self._p)), work)])
+        return _symmetric(lower)
+
+    def _squared_means(self, sums: RiskSums) -> Array:
+        """Sum the products of the means of x over the tie terms (p, p).
+
+        c_02 S1 S1' - c_12 (S1 T1' + T1 S1') + c_22 T1 T1', written as two squares.
+        """
+        slots = np.flatnonzero(self._count)
+        c02, c12, c22 = (sums.c[key][slots] for key in ((0, 2), (1, 2), (2, 2)))
+        share = c12 / c02
+        t1 = np.ascontiguousarray(sums.t1[slots].T)
+        lower = np.zeros((self._p, self._p))
+        kernel.add_products(np.ascontiguousarray(sums.s1[slots].T) - share * t1, c02, lower)
+        kernel.add_products(t1, c22 - share * c12, lower)
+        return _symmetric(lower)
+
+    def _tally(self) -> tuple[Array, Array, Array, float]:
+        """Number and weight of events by slot, and sums of x and of the offset over events."""
+        n_slots = self._grid.n_slots
+
+        def work(x: Array, rows: PlacedRows, part: slice, state: tuple[Array, Array, Array, Array]) -> None:
+            count, weight, observed, offsets = state
+            chunk = self._chunk(x, rows, part, None, np.zeros(self._grid.n_strata))
+            kernel.count_events(chunk, count, weight, observed)
+            if rows.offset is not None:
+                self._decoder.fill_offset(rows, part, chunk.w)
+                offsets[0] += float((chunk.w * chunk.weight * chunk.event).sum())
+
+        def empty() -> tuple[Array, Array, Array, Array]:
+            return np.zeros(n_slots), np.zeros(n_slots), np.zeros(self._p), np.zeros(1)
+
+        count, weight, observed, offsets = _added(self._run(empty, work, lanes=self._lanes))
+        return count, weight, observed, float(offsets[0])
+
+    def _tie_sums(self, s0: Array, t0: Array) -> Array:
+        ties = kernel.TieTable(s0, t0, self._count, self._weight)
+        out = np.zeros((len(s0), 6))
+        bounds = np.linspace(0, len(s0), LANES + 1).astype(int).tolist()
+        self._workers.map(
+            lambda span: kernel.add_tie_sums(ties, self._efron, span[0], out[span[0] : span[1]]), pairwise(bounds)
+        )
+        return out
+
+    def _residual_tables(self, sums: RiskSums) -> kernel.ResidualTables:
+        c, s1, t1 = sums.c, sums.s1, sums.t1
+        drift = c[0, 2][:, None] * s1 - c[1, 2][:, None] * t1
+        tied = c[1, 2][:, None] * s1 - c[2, 2][:, None] * t1
+        before = self._before(np.column_stack([c[0, 1], drift]))
+        weight = np.where(self._weight > 0, self._weight, 1.0)
+        mean = (c[0, 1][:, None] * s1 - c[1, 1][:, None] * t1) / weight[:, None]
+        return kernel.ResidualTables(before, np.column_stack([c[1, 1], tied]), np.ascontiguousarray(mean))
+
+    def _shift(self, raw: Array) -> Array:
+        """Largest predictor of each stratum where exp() could not hold it, else zero (strata,)."""
+        n_strata = self._grid.n_strata
+        if float(np.abs(raw) @ self._decoder.reach) + self._decoder.offset_reach <= SAFE_PREDICTOR:
+            return np.zeros(n_strata)
+
+        def work(x: Array, rows: PlacedRows, part: slice, largest: Array) -> None:
+            predictor = self._predictor(x, rows, part, raw)
+            if rows.stratum is None:
+                largest[0] = max(largest[0], float(predictor.max()))
+            else:
+                np.maximum.at(largest, rows.stratum[part], predictor)
+
+        largest = np.full(n_strata, -np.inf)
+        for found in self._run(lambda: np.full(n_strata, -np.inf), work):
+            np.maximum(largest, found, out=largest)
+        return np.asarray(np.where(largest > SAFE_PREDICTOR, largest, 0.0))
+
+    def _predictor(self, x: Array, rows: PlacedRows, part: slice, raw: Array) -> Array:
+        out = np.empty(x.shape[1])
+        self._decoder.fill_offset(rows, part, out)
+        kernel.predict(x, raw, out)
+        return out
+
+    def _chunk(self, x: Array, rows: PlacedRows, part: slice, raw: Array | None, shift: Array) -> kernel.Chunk:
+        """Make the kernels' form of some rows; without coefficients, relative risks are left at zero."""
+        size = x.shape[1]
+        w = np.zeros(size)
+        weight = np.ones(size) if rows.weight is None else rows.weight[part].astype(np.float64)
+        if raw is not None:
+            w = self._predictor(x, rows, part, raw)
+            if shift.any():
+                w -= shift[0] if rows.stratum is None else shift[rows.stratum[part]]
+            np.exp(w, out=w)
+            if rows.weight is not None:
+                w *= weight
+        first, last = (slots[part].astype(np.uint32, copy=False) for slots in (rows.first, rows.last))
+        return kernel.Chunk(x, w, weight, first, last, rows.event[part])
+
+    def _chunks(self, rows: PlacedRows, begin: int, end: int) -> Iterator[tuple[Array, slice]]:
+        """Decode rows ``begin`` to ``end`` chunk by chunk, into one buffer."""
+        buffer = np.empty((self._p, CHUNK_ROWS))
+        for low in range(begin, end, CHUNK_ROWS):
+            part = slice(low, min(low + CHUNK_ROWS, end))
+            x = buffer if part.stop - low == CHUNK_ROWS else np.empty((self._p, part.stop - low))
+            self._decoder.fill(rows, part, x)
+            yield x, part
+
+    def _run(
+        self,
+        empty: Callable[[], _State],
+        work: Callable[[Array, PlacedRows, slice, _State], None],
+        *,
+        lanes: int = LANES,
+    ) -> list[_State]:
+        """Do some work on every chunk; each lane has a state and takes a fixed share of the rows of every part."""
+        states = [empty() for _ in range(lanes)]
+
+        def run_lane(task: tuple[PlacedRows, int]) -> None:
+            rows, lane = task
+            n_chunks = -(-rows.n // CHUNK_ROWS)
+            begin, end = (at * n_chunks // lanes * CHUNK_ROWS for at in (lane, lane + 1))
+            for x, part in self._chunks(rows, begin, min(end, rows.n)):
+                work(x, rows, part, states[lane])
+
+        for rows in self._parts():
+            self._workers.map(run_lane, [(rows, lane) for lane in range(lanes)])
+        return states
+
+    def _from_the_end(self, net: Array) -> Array:
+        """Sum what comes after each slot within its stratum (slots, q)."""
+        by_stratum = net.reshape(self._grid.n_strata, self._grid.length, -1)
+        out = np.zeros_like(by_stratum)
+        np.cumsum(by_stratum[:, :0:-1], axis=1, out=out[:, -2::-1])
+        return np.asarray(out.reshape(net.shape))
+
+    def _before(self, values: Array) -> Array:
+        """Sum what comes before each slot within its stratum (slots,) or (slots, q)."""
+        by_stratum = values.reshape(self._grid.n_strata, self._grid.length, -1)
+        out = np.zeros_like(by_stratum)
+        np.cumsum(by_stratum[:, :-1], axis=1, out=out[:, 1:])
+        return np.asarray(out.reshape(values.shape))
+
+    def _check_digits(self, s0: Array) -> None:
+        """Refuse sums by differences where one is far below a later one; a slot without events may be empty."""
+        by_stratum = s0.reshape(self._grid.n_strata, -1)
+        later = np.maximum.accumulate(by_stratum[:, ::-1], axis=1)[:, ::-1]
+        small = by_stratum * _LARGEST_RATIO <= later
+        if bool((small & (self._count.reshape(small.shape) > 0)).any()):
+            raise LostDigitsError
+
+
+def _lanes(n_rows: int, n_slots: int, p: int) -> int:
+    """Choose the number of lanes with tables of all slots: a power of two, by the data alone."""
+    lanes = LANES
+    # Tables that are large beside a lane's rows would cost more to add than lanes save.
+    while lanes > 2 and lanes * n_slots * 4 > n_rows:
+        lanes //= 2
+    return lanes if lanes * n_slots * (p + 1) * 16 <= TABLE_BYTES else 1
+
+
+def _symmetric(lower: Array) -> Array:
+    return np.asarray(lower + np.tril(lower, -1).T)
+
+
+def _added(states: list[_Tables]) -> _Tables:
+    """Add the arrays of the lanes, in the order of lanes, into those of the first."""
+    total = states[0]
+    for state in states[1:]:
+        for own, other in zip(total, state, strict=True):
+            np.add(own, other, out=own)
+    return total
