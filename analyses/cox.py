@@ -78,7 +78,7 @@ def cox(
         For fits of very many rows; by default all processors. No digit depends on it.
     keep_rows : bool, optional
         Let the result keep what residuals, baseline, concordance and tests after the fit
-        need: some 8 (terms + 10) bytes a row, in arrays of its own. By default fits of fewer
+        need: some 8 (terms + 13) bytes a row, in arrays of its own. By default fits of fewer
         than 50,000 rows do; with True larger ones do too, and are fitted in memory.
 
     Returns

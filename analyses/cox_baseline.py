@@ -100,6 +100,7 @@ class FittedHazard:
         x : array (k, p)
             Covariates at each, on their own scale.
         offset : array (k,)
+            At each.
 
         Notes
         -----
@@ -125,9 +126,11 @@ def cox_baseline(result: CoxResult, *, at: Literal["zero", "mean"] = "zero") -> 
     Parameters
     ----------
     result : CoxResult
+        A fitted model with its rows kept.
     at : {"zero", "mean"}
-        All covariates zero; or at their (weighted) means over the rows, where indicators (terms with only the values -1,
-        0 and 1) stay at zero, since nobody is half transplanted. The offset likewise: zero, or its mean.
+        All covariates zero; or at their (weighted) means over the rows, where indicators (terms with
+        only the values -1, 0 and 1) stay at zero, since nobody is half transplanted. The offset
+        likewise: zero, or its mean.
 
     Returns
     -------

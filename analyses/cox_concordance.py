@@ -60,6 +60,7 @@ def cox_concordance(result: CoxResult) -> CoxConcordance:
     Parameters
     ----------
     result : CoxResult
+        A fitted model with its rows kept.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def cox_concordance(result: CoxResult) -> CoxConcordance:
     >>> rows = pl.DataFrame({"patient_id": range(8), "tstop": [1, 2, 3, 4, 5, 6, 7, 8], "event": [1] * 8,
     ...                      "old": [1, 1, 1, 0, 0, 1, 0, 0]})
     >>> round(cox(rows, ["old"], start=None).concordance().concordance, 4)
-    0.75
+    0.7143
     """
     kept = kept_rows(result.kept, "the concordance")
     rows = kept.likelihood.rows

@@ -93,6 +93,7 @@ def cox_contrast(result: CoxResult, weights: Weights) -> CoxContrasts:
     Parameters
     ----------
     result : CoxResult
+        A fitted model.
     weights : mapping, sequence of mappings, or array (k, p)
         ``{"donor[haploidentical]": 1, "donor[matched]": -1}`` compares two levels. Terms not named
         have weight 0; the columns of an array are the terms in the order of the result's table.
@@ -148,6 +149,7 @@ def joint_test(result: CoxResult, terms: Sequence[str]) -> TermTests:
     Parameters
     ----------
     result : CoxResult
+        A fitted model.
     terms : sequence of str
         Terms as in the result's table, or covariates: ``"donor"`` stands for all its levels.
 

@@ -1,8 +1,9 @@
 """What a fitted Cox model keeps of its rows, and the sums over risk sets at the estimate.
 
 Residuals, baseline hazards and tests after the fit need the rows again. A fit keeps
-arrays of its own (some eight bytes times the number of terms plus ten, a row), never
-the caller's frame; very large fits keep none unless asked to.
+arrays, some 8 (terms + 13) bytes a row, and the names of the subjects, but not the caller's
+frame; only times that were given as floats may share the memory of their column. Fits of
+many rows keep nothing unless asked to.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from blinreg.analyses.cox_columns import CoxColumns
 from blinreg.analyses.cox_likelihood import CoxLikelihood, RiskSums
-from blinreg.analyses.cox_sums import Array, Index, bucket_sums
+from blinreg.analyses.cox_sums import Array, Index
 from blinreg.analyses.design import Covariate, Design, Term
 from blinreg.analyses.inputs import CountingProcess
 from blinreg.analyses.risk_table import Label
@@ -70,7 +71,7 @@ class KeptRows:
     @property
     def event(self) -> NDArray[np.bool_]:
         """Rows that end in an event (n,)."""
-        return self.process.event == 1
+        return np.asarray(self.process.event == 1)
 
     @property
     def weight(self) -> Array:
@@ -128,13 +129,19 @@ def keep_rows(
     likelihood : CoxLikelihood
         As fitted.
     process : CountingProcess
+        Of all rows.
     design : Design
+        Of all rows.
     stratum : int array (n,)
+        Codes.
     strata_labels : tuple of Label
+        What the codes mean.
     cluster : int array (n,) or None
+        Codes.
     weight, offset : array (n,)
         As given.
     names : CoxColumns
+        The columns the fit was asked for.
     """
     rows, x = likelihood.rows, design.matrix
     origin_x, origin_offset = np.zeros((rows.n_strata, x.shape[1])), np.zeros(rows.n_strata)

@@ -71,6 +71,7 @@ class PredictedSurvival:
         Parameters
         ----------
         times : sequence of float
+            In the unit of `time_unit`, counted from the origin.
 
         Returns
         -------
@@ -126,6 +127,7 @@ def predict_survival(
     Parameters
     ----------
     result : CoxResult
+        A fitted model with its rows kept.
     path : Rows
         Rows (start, stop] with the covariates, strata and offset of the fit under the names they have there,
         and times in the columns named to the fit (``start=None``: entry at 0). A patient transplanted on
@@ -154,7 +156,7 @@ def predict_survival(
     The variance adds the derivative of H by the coefficients over the path (Tsiatis, Ann Stat 1981;9:93-108;
     Therneau and Grambsch, Modeling Survival Data, 2000, section 10.2). R:
     ``survfit(fit, newdata = path, id = id)``; survival and H agree with every version, the standard
-    error of a path that changes with those after 3.5: the earlier ones take the last row's covariates for
+    error of a path that changes since 3.8-0: earlier versions take the last row's covariates for
     the whole path in its second part.
 
     Examples
@@ -262,50 +264,45 @@ def _curve(
     fitted: FittedHazard, pieces: _Pieces, rows: Index, name: Label, *, conf_type: ConfType, conf_level: float
 ) -> pl.DataFrame:
     kept = fitted.kept
-    slot_time = kept.likelihood.rows.slot_time
-    chosen, owner = [], []
-    for row in rows.tolist():
-        slots = fitted.slots(int(pieces.stratum[row]))
-        within = slots[(slot_time[slots] > pieces.start[row]) & (slot_time[slots] <= pieces.stop[row])]
-        chosen.append(within)
-        owner.append(np.full(len(within), row))
-    slot, of = np.concatenate(chosen), np.concatenate(owner)
+    slot, of = _slots_along(fitted, pieces, rows)
     hazard = fitted.along(slot, pieces.x[of], pieces.offset[of])
-    time, end = slot_time[slot], _end(kept, pieces, rows)
-    ends_later = not time.size or end > time[-1]
-    columns = {
-        "time": time,
-        "n_at_risk": fitted.n_at_risk[slot],
-        "n_events": fitted.n_events[slot],
-        "cumulative_hazard": hazard.cumulative,
-        "se": hazard.se,
-    }
-    if ends_later:
-        last = {"time": end, "n_at_risk": _at_risk(kept, int(pieces.stratum[rows[-1]]), end), "n_events": 0}
-        for key, values in columns.items():
-            columns[key] = np.append(values, last.get(key, values[-1] if values.size else 0))
-    survival = np.exp(-columns["cumulative_hazard"])
-    se = survival * columns["se"]
-    lower, upper = pointwise_limits(survival, se, conf_type, conf_level)
-    strata = [*rows_strata(kept, pieces.stratum[of]), *rows_strata(kept, pieces.stratum[rows[-1:]])][: len(survival)]
-    values = {"survival": survival, "se": se, "lower": lower, "upper": upper}
+    time, cumulative, se = kept.likelihood.rows.slot_time[slot], hazard.cumulative, hazard.se
+    n_at_risk, n_events, stratum = fitted.n_at_risk[slot], fitted.n_events[slot], pieces.stratum[of]
+    end, last = _end(kept, pieces, rows), int(pieces.stratum[rows[-1]])
+    if not time.size or end > time[-1]:
+        time, stratum = np.append(time, end), np.append(stratum, last)
+        n_at_risk, n_events = np.append(n_at_risk, _at_risk(kept, last, end)), np.append(n_events, 0)
+        cumulative, se = (np.append(values, values[-1:] if values.size else 0.0) for values in (cumulative, se))
+    survival = np.exp(-cumulative)
+    lower, upper = pointwise_limits(survival, survival * se, conf_type, conf_level)
+    strata = [stratum_text(kept.strata_labels[code]) if kept.names.strata else None for code in stratum.tolist()]
     frame = pl.DataFrame(
         {
             "group": pl.Series([name] * len(survival), dtype=pl.Series([name]).dtype),
-            "time": columns["time"],
+            "time": time,
             "stratum": pl.Series(strata, dtype=pl.String),
-            "n_at_risk": columns["n_at_risk"].astype(np.int64),
-            "n_events": columns["n_events"].astype(np.int64),
-            "cumulative_hazard": columns["cumulative_hazard"],
-            **values,
+            "n_at_risk": n_at_risk,
+            "n_events": n_events,
+            "cumulative_hazard": cumulative,
+            "survival": survival,
+            "se": survival * se,
+            "lower": lower,
+            "upper": upper,
         }
     )
     return frame.with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
-def rows_strata(kept: KeptRows, codes: Index) -> list[str | None]:
-    """Name the stratum of each code; None where the fit has no strata."""
-    return [stratum_text(kept.strata_labels[code]) if kept.names.strata else None for code in codes.tolist()]
+def _slots_along(fitted: FittedHazard, pieces: _Pieces, rows: Index) -> tuple[Index, Index]:
+    """List the slots a path lives through, and the row of the path at each."""
+    time = fitted.kept.likelihood.rows.slot_time
+    chosen, owner = [], []
+    for row in rows.tolist():
+        slots = fitted.slots(int(pieces.stratum[row]))
+        within = slots[(time[slots] > pieces.start[row]) & (time[slots] <= pieces.stop[row])]
+        chosen.append(within)
+        owner.append(np.full(len(within), row))
+    return np.concatenate(chosen), np.concatenate(owner)
 
 
 def _end(kept: KeptRows, pieces: _Pieces, rows: Index) -> float:

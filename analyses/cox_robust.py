@@ -54,7 +54,7 @@ def tied_means(likelihood: CoxLikelihood, sums: RiskSums) -> Array:
     terms = likelihood.terms
     left = sums.s0[terms.slot] - terms.fraction * sums.t0[terms.slot]
     n_terms = np.maximum(np.bincount(terms.slot, minlength=len(sums.s0)), 1)
-    means = np.empty(sums.s1.shape)
+    means = np.empty_like(sums.s1)
     for j in range(means.shape[1]):
         mean = (sums.s1[terms.slot, j] - terms.fraction * sums.t1[terms.slot, j]) / left
         means[:, j] = bucket_sums(terms.slot, mean, len(n_terms)) / n_terms

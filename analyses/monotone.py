@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from blinreg.analyses.newton import Evaluation, Maximum
 from blinreg.analyses.cox_sums import Array
+from blinreg.analyses.newton import Evaluation, Maximum
 
 #: Someone's linear predictor is uncertain by more than this: no finite estimate is so poor without reason.
 _SUSPICIOUS = 50.0

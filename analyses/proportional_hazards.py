@@ -123,10 +123,12 @@ def proportional_hazards_test(
     ...                      "old": [1, 1, 1, 0, 0, 1, 0, 0]})
     >>> test = proportional_hazards_test(cox(rows, ["old"], start=None), transform="rank")
     >>> test.table["term"].to_list(), round(test.table["chi_squared"][0], 4)
-    (['old', 'GLOBAL'], 0.4143)
+    (['old', 'GLOBAL'], 0.5196)
     """
     if transform not in get_args(Transform):
-        raise InputError(f"transform={transform!r} is unknown", next_step=f"use one of {', '.join(get_args(Transform))}")
+        raise InputError(
+            f"transform={transform!r} is unknown", next_step=f"use one of {', '.join(get_args(Transform))}"
+        )
     if per not in ("covariate", "coefficient"):
         raise InputError(f"per={per!r} is unknown", next_step="use 'covariate' or 'coefficient'")
     kept = kept_rows(fit.kept, "the test of proportional hazards")

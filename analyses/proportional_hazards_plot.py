@@ -28,6 +28,7 @@ def smooth_residuals(test: ProportionalHazardsTest, term: str, *, df: int = 4) -
     Parameters
     ----------
     test : ProportionalHazardsTest
+        The test to draw from.
     term : str
         A row of its table.
     df : int
@@ -54,7 +55,7 @@ def smooth_residuals(test: ProportionalHazardsTest, term: str, *, df: int = 4) -
     ...                      "old": [1, 1, 1, 0, 0, 1, 0, 0]})
     >>> test = proportional_hazards_test(cox(rows, ["old"], start=None), transform="identity")
     >>> smooth_residuals(test, "old", df=2)["estimate"].round(2).to_list()[::39]
-    [2.27, -1.52]
+    [2.12, 0.73]
     """
     place = _place(test, term)
     if df < 2:
@@ -70,10 +71,9 @@ def smooth_residuals(test: ProportionalHazardsTest, term: str, *, df: int = 4) -
         )
     basis = natural_spline(x, knots)
     weights, *_ = np.linalg.lstsq(basis, y, rcond=None)
-    triangle = np.linalg.qr(basis, mode="r")
     at = natural_spline(drawn, knots)
-    spread = np.linalg.solve(triangle.T, at.T)
-    width = 2 * np.sqrt(test.residual_variance[place, place] * (spread**2).sum(axis=0))
+    spread = ((at @ np.linalg.inv(basis.T @ basis)) * at).sum(axis=1)
+    width = 2 * np.sqrt(test.residual_variance[place, place] * spread)
     estimate = at @ weights
     return pl.DataFrame(
         {"transformed_time": drawn, "estimate": estimate, "lower": estimate - width, "upper": estimate + width}
@@ -86,6 +86,7 @@ def natural_spline(x: Array, knots: Array) -> Array:
     Parameters
     ----------
     x : array (n,)
+        Where to evaluate.
     knots : array (k,)
         Increasing; the outer two are the boundary.
 
@@ -125,6 +126,7 @@ def plot_proportional_hazards(
     Parameters
     ----------
     test : ProportionalHazardsTest
+        The test to draw.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     term : str, optional
@@ -180,7 +182,9 @@ def _place(test: ProportionalHazardsTest, term: str) -> int:
 
 def _style(ax: Axes, test: ProportionalHazardsTest, term: str, x: Array) -> None:
     """Label the axes; a transformed axis shows the times themselves."""
-    ax.set_ylabel(f"Coefficient of {term}", fontsize=FONT_SIZE + 1)
+    joined = int(test.table.filter(pl.col("term") == term)["df"][0]) > 1
+    label = f"Effect of {term} (fitted = 1)" if joined else f"Coefficient of {term}"
+    ax.set_ylabel(label, fontsize=FONT_SIZE + 1)
     scale = {"km": "spaced by Kaplan-Meier", "rank": "spaced by rank", "log": "log scale"}.get(test.transform)
     ax.set_xlabel(f"Time ({test.time_unit}{'' if scale is None else ', ' + scale})", fontsize=FONT_SIZE + 1)
     if test.transform in _CURVED:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from blinreg.analyses.cox_sums import Array, Index
 
@@ -31,32 +34,38 @@ def ranked_sums(rank: Index, weight: Array) -> tuple[Array, Array, Array]:
     ([0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 2.0])
     """
     n = len(rank)
+    kind = np.int32 if n < 2**31 else np.int64
     lower, equal = np.zeros(n), np.zeros(n)
-    place = np.arange(n)
-    begin, end = np.zeros(n, dtype=np.intp), np.full(n, n)
+    # Kept in the order of the blocks; `begins` says where each block begins.
+    ranks: Index = rank.astype(kind)
+    weights, place = weight.astype(np.float64), np.arange(n, dtype=kind)
+    begins = np.zeros(1, dtype=np.int64)
     for bit in reversed(range(int(rank.max(initial=0)).bit_length())):
-        is_low = (rank[place] >> bit) & 1 == 0
-        is_high = ~is_low
-        before = _before(np.where(is_low, weight[place], 0.0))
-        lower[place[is_high]] += before[:-1][is_high] - before[begin[is_high]]
-        n_low = _before(is_low.astype(np.intp))
-        middle = begin + n_low[end] - n_low[begin]
-        among_low = n_low[:-1] - n_low[begin]
-        among_high = np.arange(n) - begin - among_low
-        moved = np.where(is_low, begin + among_low, middle + among_high)
-        new_begin, new_end = np.where(is_low, begin, middle), np.where(is_low, middle, end)
-        begin, end, place = _moved(new_begin, moved), _moved(new_end, moved), _moved(place, moved)
-    before = _before(weight[place])
-    equal[place] = before[:-1] - before[begin]
+        is_high = (ranks >> bit & 1).astype(np.bool_)
+        size = np.diff(begins, append=n)
+        before = _before(np.where(is_high, 0.0, weights))
+        own = (before[:-1] - np.repeat(before[begins], size))[is_high]
+        lower[place[is_high]] += own
+        n_low = _before((~is_high).astype(kind))
+        low_in_block = n_low[begins + size] - n_low[begins]
+        # Low items go to the front of their block, high ones behind them, each in their order.
+        moved = np.arange(n, dtype=kind) - n_low[:-1] + np.repeat((n_low[begins] + low_in_block).astype(kind), size)
+        shift = np.repeat((begins - n_low[begins]).astype(kind), size)
+        to = np.where(is_high, moved, n_low[:-1] + shift)
+        ranks, weights, place = _moved(ranks, to), _moved(weights, to), _moved(place, to)
+        halves = np.column_stack((begins, begins + low_in_block)).ravel()
+        begins = halves[np.diff(halves, append=n) > 0]
+    before = _before(weights)
+    equal[place] = before[:-1] - np.repeat(before[begins], np.diff(begins, append=n))
     return lower, equal, _before(weight)[:-1] - lower - equal
 
 
-def _before(values: Array | Index) -> Array:
+def _before(values: NDArray[Any]) -> NDArray[Any]:
     """Cumulate what comes before each item, and the total (n + 1,)."""
-    return np.concatenate((np.zeros(1, dtype=values.dtype), np.cumsum(values)))
+    return np.concatenate((np.zeros(1, dtype=values.dtype), np.cumsum(values, dtype=values.dtype)))
 
 
-def _moved(values: Index, to: Index) -> Index:
+def _moved(values: NDArray[Any], to: NDArray[Any]) -> NDArray[Any]:
     out = np.empty_like(values)
     out[to] = values
     return out

@@ -16,7 +16,8 @@ timed <- function(work) median(replicate(repeats, system.time(work())[["elapsed"
 curve <- NULL
 times <- c(
   simon_makuch = timed(function() curve <<- survfit(Surv(start, stop, event) ~ group)),
-  simon_makuch_by_id = timed(function() curve <<- survfit(Surv(start, stop, event) ~ group, id = id)),
+  # Told of the subjects, as the macro is; its n.censor (survival 3.5.3) is neither subjects nor rows, so not compared.
+  simon_makuch_by_id = timed(function() survfit(Surv(start, stop, event) ~ group, id = id)),
   # The score test at beta = 0; Breslow's handling of ties is the quickest that R offers.
   mantel_byar = timed(function() coxph(Surv(start, stop, event) ~ group, ties = "breslow", init = 0, iter.max = 0))
 )

@@ -164,4 +164,8 @@ class Table(Relation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View(Relation):
-    """A view of the ``analysis`` schema, built by ``sql/`` and read by analysts."""
+    """A relation of the ``analysis`` schema: what analysts read.
+
+    A view of the submitted rows in the sense of the word; in the database it is a table that ``sql/``
+    writes anew with every load, so that reading it costs no derivation.
+    """

@@ -16,9 +16,15 @@ Rendered from `schemas/` by `make render`; do not edit. Submission format {SCHEM
 - A date marked *partial* may be `2019-05-14`, `2019-05` or `2019`. What is not known is left out, never guessed.
 - *Privacy*: `pseudonym` links the rows of one patient; `quasi_identifier` can single a patient out together with
   others; `sensitive` is health information; `administrative` is about the submission.
-- *Known at* (views only) names the date column of the same view that holds, for each patient, the day on which the
-  value was known. A plan that groups, selects or adjusts by a value known only after its origin is refused.
+- *Known at* (analysis tables only) names the date column of the same table that holds, for each patient, the day
+  on which the value was known. A plan that groups, selects or adjusts by a value known only after its origin is refused.
 """
+
+
+_ANALYSIS = """## Analysis tables
+
+Derived from the submitted rows by the files of `sql/`, written anew in the transaction of every load: they are
+current when `load` returns. Read them, never write them."""
 
 
 def _escape(text: str) -> str:
@@ -104,7 +110,7 @@ def dictionary() -> str:
     lines = [_HEAD, "## Submitted tables", ""]
     for definition in TABLES:
         lines += _section(definition.name, definition, _table_rows(definition))
-    lines += ["## Analysis views", ""]
+    lines += [_ANALYSIS, ""]
     for view in VIEWS:
         lines += _section(f"analysis.{view.name}", view, _view_rows(view))
     return "\n".join(lines).rstrip() + "\n"

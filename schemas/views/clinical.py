@@ -86,7 +86,8 @@ RESPONSE = View(
     grain="one row a patient of the cohort",
     description=(
         "Response to blinatumomab: haematologic for relapsed or refractory disease, MRD negativity for the MRD "
-        "indication. Assessments count from the index date to the day before the next line of therapy."
+        "indication. Assessments count from the index date to the day before the next line of therapy or re-treatment, "
+        "or to the day of the next transplant, whichever is first."
     ),
     key=("patient_id",),
     columns=(
@@ -121,10 +122,11 @@ RESPONSE = View(
                 positive="positive within the window",
                 not_assessed="no usable sample: not counted as negative unless an option says so",
             ),
-            "Residual disease from 14 days before to 42 days after the response date, negative if any sample was.",
+            "Residual disease from 14 days before to 42 days after the response date, before the next treatment; "
+            "negative if any sample was.",
             known_at="mrd_known_date",
         ),
-        day("mrd_negative_date", "First MRD-negative sample on or after the index date."),
+        day("mrd_negative_date", "First MRD-negative sample that counts for the response."),
         day("index_date", "Day of the first dose of blinatumomab.", required=True),
         day(
             "best_response_known_date",
@@ -184,7 +186,7 @@ TOXICITY = View(
         word(
             "period",
             code_list(
-                on_treatment="from the first dose to 30 days after the last day of blinatumomab",
+                on_treatment="from the first day of a course of blinatumomab to 30 days after its last day",
                 cycle_1="onset in cycle 1 (until the day before cycle 2)",
                 cycle_2_or_later="onset from the start of cycle 2, within the on-treatment window",
                 post_transplant="from the day of the first allogeneic transplant after the index date",

@@ -140,10 +140,12 @@ def test_path_against_its_definition(rows: pl.DataFrame) -> None:
     assert_allclose(last["cumulative_hazard"], cumulative_hazard(rows, path, coef), rtol=1e-8)
     # The variance: Breslow's own part, and the numerical derivative by the coefficients.
     step = 1e-5
-    slope = np.array([
-        (cumulative_hazard(rows, path, coef + h) - cumulative_hazard(rows, path, coef - h)) / (2 * step)
-        for h in np.eye(2) * step
-    ])
+    slope = np.array(
+        [
+            (cumulative_hazard(rows, path, coef + h) - cumulative_hazard(rows, path, coef - h)) / (2 * step)
+            for h in np.eye(2) * step
+        ]
+    )
     own, before = 0.0, 0.0
     for row in result.predict_survival(path).table.filter(pl.col("n_events") > 0).iter_rows(named=True):
         own += (row["cumulative_hazard"] - before) ** 2 / row["n_events"]
@@ -195,7 +197,11 @@ def test_units_do_not_matter(rows: pl.DataFrame, ties: str, factor: float, shift
     other = fit(rows.with_columns(pl.col("age") * factor + shift), ties=ties)
     scale = np.array([factor, 1.0])
     assert_allclose(by_subject(other, "martingale"), by_subject(first, "martingale"), atol=1e-6)
-    assert_allclose(by_subject(other, "score"), by_subject(first, "score") * scale, rtol=1e-5, atol=1e-5 * factor + 1e-6)
+    assert_allclose(
+        by_subject(other, "score"), by_subject(first, "score") * scale, rtol=1e-5, atol=1e-5 * factor + 1e-6
+    )
     tests = [proportional_hazards_test(result).table["chi_squared"].to_numpy() for result in (first, other)]
     assert_allclose(tests[1], tests[0], rtol=1e-4, atol=1e-6)
-    assert_allclose(other.test_terms(["age"]).table["statistic"], first.test_terms(["age"]).table["statistic"], rtol=1e-5, atol=1e-7)
+    assert_allclose(
+        other.test_terms(["age"]).table["statistic"], first.test_terms(["age"]).table["statistic"], rtol=1e-5, atol=1e-7
+    )

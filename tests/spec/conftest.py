@@ -48,9 +48,7 @@ NUMBERED = {
     "dose_interruption": "interruption_number",
 }
 
-DATE_COLUMNS = {
-    table.name: [column.name for column in table.columns if column.type is Type.DATE] for table in TABLES
-}
+DATE_COLUMNS = {table.name: [column.name for column in table.columns if column.type is Type.DATE] for table in TABLES}
 
 
 def to_date(day: int) -> date:

@@ -282,7 +282,8 @@ def test_new_endpoint_needs_rows_in_the_declaration_and_nothing_else(registry_wi
         file="151_derived_endpoint_source.sql",
     )
     assert registry.endpoint("second_malignancy") == (300, 1, "second_malignancy")
-    # A transplant before the first dose censors nothing. The transplant that is day 0 is not its own event: the next one comes 250 - 100 days later.
+    # The transplant that is day 0 is not its own event: the next one comes 250 - 100 days later.
     assert registry.endpoint("next_transplant") == (150, 1, "allo_hct")
+    # The transplant before the first dose censors nothing.
     assert registry.endpoint("os_censored_at_transplant") == (100, 0, "allo_hct")
     assert registry.stretches("second_malignancy", "allo_hct") == [(0, 100, 0, 0), (100, 300, 1, 1)]

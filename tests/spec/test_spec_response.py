@@ -77,7 +77,9 @@ def test_patient_never_assessed_is_not_evaluable_and_no_responder(registry_with:
 
 def test_assessment_before_the_first_dose_does_not_count(registry_with: RegistryWith) -> None:
     registry = registry_with(
-        treatment_cycle=[DOSE], disease_assessment=[assessed(-100, "cr"), assessed(-1, "no_response")], follow_up=[ALIVE]
+        treatment_cycle=[DOSE],
+        disease_assessment=[assessed(-100, "cr"), assessed(-1, "no_response")],
+        follow_up=[ALIVE],
     )
     row = registry.one("response")
     assert (row["is_responder"], row["best_response"], row["is_evaluable"]) == (0, None, 0)

@@ -39,9 +39,7 @@ def test_highest_grade_of_a_category(registry_with: RegistryWith) -> None:
 
 
 def test_ungraded_stroke_is_an_event_and_not_a_grade(registry_with: RegistryWith) -> None:
-    registry = registry_with(
-        treatment_cycle=[CYCLE], adverse_event=[event(4, "stroke", None, None)], follow_up=[ALIVE]
-    )
+    registry = registry_with(treatment_cycle=[CYCLE], adverse_event=[event(4, "stroke", None, None)], follow_up=[ALIVE])
     row = registry.one("toxicity", period="on_treatment")
     assert (row["category"], row["grade_scale"]) == ("neurotoxicity", "no_scale")
     assert (row["n_events"], row["n_ungraded"], row["max_grade"], row["max_grade_date"]) == (1, 1, None, None)
@@ -154,8 +152,7 @@ def test_attrition_from_submitted_to_analysed(registry_with: RegistryWith) -> No
     treated = ["FOLLOWED", "LOST", "FAILED", "UNSEEN", "MRD"]
     registry = registry_with(
         treatment_cycle=[
-            {"start_date": 0, "patient_id": name, "cycle_number": 1}
-            | ({"indication": "mrd"} if name == "MRD" else {})
+            {"start_date": 0, "patient_id": name, "cycle_number": 1} | ({"indication": "mrd"} if name == "MRD" else {})
             for name in treated
         ],
         disease_assessment=[

@@ -21,9 +21,7 @@ Same = Callable[[pl.DataFrame, pl.DataFrame], None]
 
 
 def heart(name: str) -> pl.DataFrame:
-    data = json.loads((GOLDEN / "survival/heart_survival.json").read_text())["data"][name]
-    columns = ["id", "start", "stop", "event", "transplant"]
-    return pl.DataFrame(data, strict=False).select(columns).rename(dict(zip(columns, NAMES, strict=True)))
+    return read(f"data/{name}.csv", "id", "start", "stop", "event", "transplant")
 
 
 def read(path: str, *columns: str) -> pl.DataFrame:
@@ -38,18 +36,16 @@ EXPOSURES: dict[str, Callable[[], pl.DataFrame]] = {
     "jasa1": lambda: heart("jasa1"),
     "jasa_tmerge": lambda: heart("jasa_tmerge"),
     "heart_x2": lambda: heart("heart_x2"),
-    "bmt_agvhd": lambda: read(
-        "survival/bmt_counting_process.csv", "id", "tstart", "tstop", "relapse_or_death", "agvhd"
-    ),
+    "bmt_agvhd": lambda: read("data/bmt_counting_process.csv", "id", "tstart", "tstop", "relapse_or_death", "agvhd"),
     "bmt_platelet": lambda: read(
-        "survival/bmt_counting_process.csv", "id", "tstart", "tstop", "relapse_or_death", "platelet"
+        "data/bmt_counting_process.csv", "id", "tstart", "tstop", "relapse_or_death", "platelet"
     ),
 }
 GROUPS: dict[str, Callable[[], pl.DataFrame]] = {
-    "veteran": lambda: read("survival/veteran.csv", "id", "0", "time", "status", "celltype"),
-    "veteran_two": lambda: read("survival/veteran.csv", "id", "0", "time", "status", "trt"),
-    "entry": lambda: read("survival/entry.csv", "id", "start", "stop", "event", "group"),
-    "bmt_dfs": lambda: read("survival/bmt.csv", "id", "0", "t2", "d3", "group"),
+    "veteran": lambda: read("data/veteran.csv", "id", "0", "time", "status", "celltype"),
+    "veteran_two": lambda: read("data/veteran.csv", "id", "0", "time", "status", "trt"),
+    "entry": lambda: read("data/entry.csv", "id", "start", "stop", "event", "group"),
+    "bmt_dfs": lambda: read("data/bmt.csv", "id", "0", "t2", "d3", "group"),
 }
 
 
@@ -110,8 +106,8 @@ def test_mantel_byar(
 
 
 def test_heart_equals_the_value_of_r(macros: duckdb.DuckDBPyConnection, rows_of: Show) -> None:
-    """R 4.2.2, survival 3.5.3; see the README of tests/golden/survival."""
-    expected = json.loads((GOLDEN / "survival/heart_survival.json").read_text())["mantel_byar"]["heart"]
+    """R 4.2.2, survival 3.5.3; see the README of tests/golden/heart."""
+    expected = json.loads((GOLDEN / "heart/heart_reference.json").read_text())["mantel_byar"]["heart"]
     rows_of(heart("heart"))
     row = macros.sql("from analysis.mantel_byar('golden_rows') where group_label = 1").pl().row(0, named=True)
     ours = [row["observed"], row["expected"], row["variance"], row["chi_squared"]]
@@ -142,9 +138,9 @@ def test_cumulative_incidence(
     macros: duckdb.DuckDBPyConnection, rows_of: Show, equal_to_python: Same, name: str, conf_type: Any
 ) -> None:
     if name == "transplant":
-        rows = read("survival/transplant.csv", "id", "0", "futime", "cause", "abo").filter(pl.col("tstop") > 0)
+        rows = read("data/transplant.csv", "id", "0", "futime", "cause", "abo").filter(pl.col("tstop") > 0)
     elif name == "bmt_relapse":
-        bmt = pl.read_csv(GOLDEN / "survival/bmt.csv")
+        bmt = pl.read_csv(GOLDEN / "data/bmt.csv")
         cause = pl.when(pl.col("d2") == 1).then(1).when(pl.col("d1") == 1).then(2).otherwise(0)
         rows = bmt.select("id", tstart=pl.lit(0), tstop="t2", event=cause, group_label="group")
     else:

@@ -121,7 +121,7 @@ def part(text: str, name: str) -> str:
         ("input_row ended", "kaplan_meier simon_makuch log_rank cumulative_incidence"),
         ("begun continued", "kaplan_meier cumulative_incidence"),
         ("moved running", "kaplan_meier simon_makuch cumulative_incidence"),
-        ("step product_limit estimate", "kaplan_meier simon_makuch"),
+        ("product_limit estimate", "kaplan_meier simon_makuch"),
         ("scaled quantile", "kaplan_meier simon_makuch cumulative_incidence"),
         ("present", "simon_makuch mantel_byar"),
         ("moved running total step observation share_product", "mantel_byar log_rank"),
@@ -240,6 +240,19 @@ def test_three_states_give_the_covariance_matrix_and_no_p_value(connection: duck
     np.testing.assert_allclose(matrix, matrix.T, atol=1e-15)
     np.testing.assert_allclose(matrix.sum(axis=0), 0, atol=1e-15)
     assert found.select("chi_squared", "df", "p_value", "log_hazard_ratio").null_count().row(0) == (3, 3, 3, 3)
+
+
+def test_simon_makuch_without_counting_subjects(connection: duckdb.DuckDBPyConnection) -> None:
+    counted = connection.sql("from analysis.simon_makuch('study.observed', landmark := 5)").pl()
+    uncounted = connection.sql(
+        "from analysis.simon_makuch('study.observed', landmark := 5, count_subjects := false)"
+    ).pl()
+    left_out = ["n_entered", "n_crossed", "n_censored"]
+    assert uncounted.columns == counted.columns
+    assert uncounted.dtypes == counted.dtypes
+    assert uncounted.drop(left_out).equals(counted.drop(left_out))
+    assert uncounted.select(left_out).null_count().row(0) == (counted.height,) * 3
+    assert counted.select(left_out).null_count().row(0) == (0, 0, 0)
 
 
 def test_integer_division_of_the_session_changes_nothing(connection: duckdb.DuckDBPyConnection) -> None:

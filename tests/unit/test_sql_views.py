@@ -189,10 +189,12 @@ def test_derivation_is_the_same_on_any_number_of_threads(
     copy.write_bytes(path.read_bytes())
     with duckdb.connect(copy, config={"threads": threads}) as again:
         derive(again)
-        for schema, name in again.execute(
-            "select schema_name, table_name from duckdb_tables() where schema_name in ('staging', 'derived', 'analysis')"
-        ).fetchall():
-            assert content(again, f"{schema}.{name}") == content(registry, f"{schema}.{name}")
+        tables = again.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() "
+            "where schema_name in ('staging', 'derived', 'analysis')"
+        ).fetchall()
+        for (name,) in tables:
+            assert content(again, name) == content(registry, name)
 
 
 def test_cutoff_of_the_session_counts_when_deriving(path: Path) -> None:

@@ -1,5 +1,5 @@
 # Golden values of cumulative incidence with delayed entry, Gray's test and the Fine-Gray model.
-# Data: mgus2 and pbc (../data), transplant and bmt (../survival). Run in this folder: Rscript make_competing_risks.R
+# Run in this folder: Rscript --vanilla make_competing_risks.R   (reads ../data) -> expected.json
 suppressMessages({library(survival); library(cmprsk); library(jsonlite)})
 out <- list(meta = list(R = R.version.string, survival = as.character(packageVersion("survival")),
                         cmprsk = as.character(packageVersion("cmprsk"))))
@@ -14,9 +14,9 @@ pbc <- read.csv("../data/pbc.csv")
 pbc$cause <- pbc$status
 pbc$entry <- round(365.25 * pbc$age)        # age in days
 pbc$exit <- pbc$entry + pbc$time
-transplant <- read.csv("../survival/transplant.csv")
+transplant <- read.csv("../data/transplant.csv")
 transplant$time <- transplant$futime
-bmt <- read.csv("../survival/bmt.csv")
+bmt <- read.csv("../data/bmt.csv")
 bmt$time <- bmt$t2
 bmt$cause <- ifelse(bmt$d3 == 0, 0, ifelse(bmt$d2 == 1, 1, 2))
 bmt$entry <- ifelse(bmt$tp < bmt$t2, bmt$tp, 0)   # enters on the day of platelet recovery, else at transplant

@@ -19,15 +19,15 @@ TIMES: dict[str, Any] = {"id": "id", "start": None, "stop": "time", "event": "ca
 ENTRY: dict[str, Any] = {"id": "id", "start": "entry", "stop": "exit", "event": "cause"}
 
 
-def read(folder: str, name: str) -> pl.DataFrame:
-    return pl.read_csv(HERE.parent / folder / f"{name}.csv", infer_schema_length=None)
+def read(name: str) -> pl.DataFrame:
+    return pl.read_csv(HERE.parent / f"data/{name}.csv", infer_schema_length=None)
 
 
 def data(name: str) -> pl.DataFrame:
     """The same columns as make_competing_risks.R makes."""
     if name == "mgus2":
         progressed = pl.col("pstat") == 1
-        rows = read("data", name).with_columns(
+        rows = read(name).with_columns(
             cause=pl.when(progressed).then(1).otherwise(2 * pl.col("death")),
             time=pl.when(progressed).then("ptime").otherwise("futime"),
             older=(pl.col("age") >= 70).cast(pl.Int64),
@@ -35,11 +35,11 @@ def data(name: str) -> pl.DataFrame:
         )
         return rows.with_columns(exit=pl.col("entry") + pl.col("time"))
     if name == "pbc":
-        rows = read("data", name).with_columns(cause="status", entry=(365.25 * pl.col("age")).round())
+        rows = read(name).with_columns(cause="status", entry=(365.25 * pl.col("age")).round())
         return rows.with_columns(exit=pl.col("entry") + pl.col("time"))
     if name == "transplant":
-        return read("survival", name).with_columns(time="futime")
-    return read("survival", "bmt").with_columns(
+        return read(name).with_columns(time="futime")
+    return read("bmt").with_columns(
         time="t2",
         cause=pl.when(pl.col("d3") == 0).then(0).when(pl.col("d2") == 1).then(1).otherwise(2),
         entry=pl.when(pl.col("tp") < pl.col("t2")).then("tp").otherwise(0),

@@ -11,7 +11,7 @@ bl <- read("../cox_options/bladder2.csv")
 out <- list(meta = list(R = R.version.string, survival = as.character(packageVersion("survival"))))
 plain <- function(x) { x <- unname(as.matrix(x)); if (ncol(x) == 1) x[, 1] else x }
 
-# Survival along a path. R's sums (survival:::agsurv) are added up over the path as survival later than 3.5 does it:
+# Survival along a path. R's sums (survival:::agsurv) are added up over the path as survival 3.8-0 and later do it:
 # version 3.5 takes the covariates of the last row for the whole path in the second part of the variance, which
 # the first check below shows to matter only where covariates change.
 path_curve <- function(m, y, x, wt, strata, path_y, path_x, path_strata, path_offset = 0, offset = 0) {

@@ -1,29 +1,11 @@
 # Golden values of Cox models with case weights, offset, factors, recurrent events, clusters and strata.
-# Data: veteran, bladder2, cgd of R's survival package. Run in this folder: Rscript make_cox_options.R
+# Run in this folder: Rscript --vanilla make_cox_options.R   (reads ../data) -> expected.json
 suppressMessages({library(survival); library(jsonlite)})
 ctl <- coxph.control(eps = 1e-14, toler.chol = 1e-15, iter.max = 100)
-write_data <- function(d, file) {
-  for (x in names(d)) if (is.double(d[[x]])) d[[x]] <- format(d[[x]], digits = 17, trim = TRUE)
-  write.csv(d, file, row.names = FALSE, quote = FALSE)
-}
-
-vet <- veteran
-vet$id <- seq_len(nrow(vet))
-vet$celltype <- as.character(vet$celltype)
-vet$copies <- 1 + vet$id %% 3            # whole weights
-vet$share <- round(0.4 + (vet$id * 7) %% 11 / 10, 1)  # sampling weights
-vet$known <- round(-0.02 * (vet$karno - 60), 6)        # offset
-vet <- vet[, c("id", "time", "status", "trt", "celltype", "karno", "diagtime", "age", "prior", "copies", "share", "known")]
-write_data(vet, "veteran.csv")
-
-bl <- bladder2[, c("id", "start", "stop", "event", "enum", "rx", "number", "size")]
-write_data(bl, "bladder2.csv")
-
-cg <- cgd[, c("id", "tstart", "tstop", "status", "treat", "sex", "age", "inherit", "steroids", "propylac", "hos.cat", "center", "weight")]
-names(cg)[11] <- "hospital"
-for (x in c("treat", "sex", "inherit", "hospital", "center")) cg[[x]] <- gsub(",", "", as.character(cg[[x]]))
-cg$centre <- as.integer(factor(cg$center)); cg$center <- NULL
-write_data(cg, "cgd.csv")
+vet <- read.csv("../data/veteran.csv")  # copies, share and known (weights and an offset) were made up for it
+bl <- read.csv("../data/bladder2.csv")
+cg <- read.csv("../data/cgd.csv")
+cg$inherit <- factor(cg$inherit, c("autosomal", "X-linked"))  # R would order them by locale
 
 describe <- function(m) {
   clustered <- !is.null(m$naive.var)

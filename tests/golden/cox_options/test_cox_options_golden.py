@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 from blinreg.analyses import cox
 
 HERE = Path(__file__).parent
+DATA = HERE.parent / "data"
 EXPECTED: dict[str, Any] = json.loads((HERE / "expected.json").read_text())
 
 VETERAN: dict[str, Any] = {"data": "veteran", "id": "id", "start": None, "stop": "time", "event": "status"}
@@ -57,7 +58,7 @@ def test_every_model_of_the_script_is_here() -> None:
 def test_model(name: str, ties: str) -> None:
     truth = EXPECTED[name][ties]
     options = dict(MODELS[name])
-    rows = pl.read_csv(HERE / f"{options.pop('data')}.csv", infer_schema_length=None)
+    rows = pl.read_csv(DATA / f"{options.pop('data')}.csv", infer_schema_length=None)
     result = cox(rows, options.pop("covariates"), ties=ties, **options)
     assert_allclose(result.table["coef"], truth["coef"], rtol=1e-8, atol=1e-12)
     assert_allclose(result.variance, truth["var"], rtol=1e-7, atol=1e-12)
@@ -72,7 +73,7 @@ def test_model(name: str, ties: str) -> None:
 
 
 def test_terms_of_a_factor_are_its_levels_in_order() -> None:
-    rows = pl.read_csv(HERE / "veteran.csv", infer_schema_length=None)
+    rows = pl.read_csv(DATA / "veteran.csv", infer_schema_length=None)
     result = cox(rows, ["celltype", "karno"], id="id", start=None, stop="time", event="status")
     assert result.table["term"].to_list() == [
         "celltype[large]",

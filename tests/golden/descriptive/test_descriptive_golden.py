@@ -18,7 +18,8 @@ EXPECTED: dict[str, Any] = json.loads((HERE / "expected.json").read_text())
 
 
 def lung() -> pl.DataFrame:
-    return pl.read_csv(HERE / "lung.csv").with_columns(pl.col("ecog").cast(pl.String))
+    rows = pl.read_csv(HERE.parent / "data/lung.csv")
+    return rows.with_columns(pl.col("ecog").cast(pl.String), sex=pl.col("sex").replace_strict({1: "male", 2: "female"}))
 
 
 @pytest.mark.parametrize("truth", EXPECTED["clopper_pearson"], ids=lambda t: str(t["conf_level"]))

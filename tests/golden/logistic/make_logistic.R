@@ -1,18 +1,13 @@
-# Golden values of logistic regression. Data: infert (datasets), cgd at entry and lung (survival).
-# Run in this folder: Rscript make_logistic.R
-suppressMessages({library(survival); library(jsonlite)})
-inf <- infert[, c("case", "age", "parity", "education", "spontaneous", "induced")]
-inf$education <- as.character(inf$education)
-write.csv(inf, "infert.csv", row.names = FALSE, quote = FALSE)
-lu <- lung[, c("time", "status", "age", "sex", "ph.ecog", "ph.karno", "wt.loss")]
-names(lu) <- c("time", "status", "age", "sex", "ecog", "karnofsky", "weight_loss")
-lu$dead_by_1_year <- 1 * (lu$time <= 365 & lu$status == 2)
-write.csv(lu, "lung.csv", row.names = FALSE, quote = FALSE, na = "")
-cg <- cgd[!duplicated(cgd$id), c("id", "treat", "sex", "age", "inherit", "weight")]
-cg$infected <- 1 * (tapply(cgd$status, cgd$id, max)[as.character(cg$id)] > 0)
-write.csv(cg, "cgd_entry.csv", row.names = FALSE, quote = FALSE)
-
-out <- list(meta = list(R = R.version.string, survival = as.character(packageVersion("survival"))))
+# Golden values of logistic regression.
+# Run in this folder: Rscript --vanilla make_logistic.R   (reads ../data) -> expected.json
+suppressMessages(library(jsonlite))
+inf <- read.csv("../data/infert.csv")
+lu <- read.csv("../data/lung.csv")
+cg <- read.csv("../data/cgd_entry.csv")
+cg$treat <- factor(cg$treat, c("placebo", "rIFN-g"))  # the order of levels in the package
+cg$sex <- factor(cg$sex, c("male", "female"))
+cg$inherit <- factor(cg$inherit, c("X-linked", "autosomal"))
+out <- list(meta = list(R = R.version.string))
 fit <- function(name, f, d) {
   m <- glm(f, binomial, d, control = glm.control(epsilon = 1e-15, maxit = 100))
   # one more weighting at the solution: glm's own variance uses the weights of the step before

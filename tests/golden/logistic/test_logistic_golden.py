@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 from blinreg.analyses import logistic
 
 HERE = Path(__file__).parent
+DATA = HERE.parent / "data"
 EXPECTED: dict[str, Any] = json.loads((HERE / "expected.json").read_text())
 
 LUNG = ["age", "sex", "ecog", "karnofsky", "weight_loss"]
@@ -63,7 +64,7 @@ def test_every_model_of_the_script_is_here() -> None:
 def test_model(name: str) -> None:
     truth = EXPECTED[name]
     options = dict(MODELS[name])
-    rows = pl.read_csv(HERE / f"{options.pop('data')}.csv", infer_schema_length=None)
+    rows = pl.read_csv(DATA / f"{options.pop('data')}.csv", infer_schema_length=None)
     result = logistic(rows, options.pop("outcome"), options.pop("covariates"), **options)
     assert_allclose(result.table["coef"], truth["coef"], rtol=1e-8, atol=1e-12)
     assert_allclose(result.variance, truth["var"], rtol=1e-7, atol=1e-12)
@@ -79,7 +80,7 @@ def test_model(name: str) -> None:
 
 def test_interval_at_another_level() -> None:
     truth = EXPECTED["cgd_factor"]
-    rows = pl.read_csv(HERE / "cgd_entry.csv")
+    rows = pl.read_csv(DATA / "cgd_entry.csv")
     result = logistic(rows, "infected", ["treat", "sex", "age", "inherit"], reference=CGD_REFERENCE, conf_level=0.9)
     limits = result.table.select(pl.col("lower", "upper").log()).to_numpy()
     assert_allclose(limits, truth["interval90"], rtol=1e-7, atol=1e-12)

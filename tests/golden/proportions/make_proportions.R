@@ -1,11 +1,10 @@
 # Golden values of proportion differences, odds ratios, Cochran-Mantel-Haenszel and incidence rates.
-# Data: pbc, mgus2, ucb_admissions (../data), infert (../logistic), cgd, veteran (../cox_options), heart (../cox).
-# Run in this folder: Rscript make_proportions.R
+# Run in this folder: Rscript --vanilla make_proportions.R   (reads ../data) -> expected.json
 suppressMessages(library(jsonlite))
 out <- list(meta = list(R = R.version.string))
 pbc <- read.csv("../data/pbc.csv"); mgus2 <- read.csv("../data/mgus2.csv"); ucb <- read.csv("../data/ucb_admissions.csv")
-infert <- read.csv("../logistic/infert.csv"); cgd <- read.csv("../cox_options/cgd.csv")
-veteran <- read.csv("../cox_options/veteran.csv"); heart <- read.csv("../cox/heart.csv")
+infert <- read.csv("../data/infert.csv"); cgd <- read.csv("../data/cgd.csv")
+veteran <- read.csv("../data/veteran.csv"); heart <- read.csv("../data/heart.csv")
 infert$aborted <- as.integer(infert$spontaneous > 0)
 mgus2$older <- as.integer(mgus2$age >= 70)
 cases <- list(

@@ -28,14 +28,14 @@ def same(found: Sequence[Any], expected: Sequence[Any], rtol: float = 1e-8) -> N
     assert_allclose(ours, theirs, rtol=rtol, atol=1e-12)
 
 
-def read(folder: str, name: str) -> pl.DataFrame:
-    return pl.read_csv(HERE.parent / folder / f"{name}.csv", infer_schema_length=None)
+def read(name: str) -> pl.DataFrame:
+    return pl.read_csv(HERE.parent / f"data/{name}.csv", infer_schema_length=None)
 
 
 def case_rows(truth: dict[str, Any]) -> tuple[pl.DataFrame, str | None]:
     """The same columns as make_proportions.R makes, and the column of counts where there is one."""
     name = truth["data"]
-    rows = read("logistic" if name == "infert" else "data", name)
+    rows = read(name)
     if name == "infert":
         rows = rows.with_columns(aborted=(pl.col("spontaneous") > 0).cast(pl.Int64))
     if name == "mgus2":
@@ -107,16 +107,16 @@ def test_cochran_mantel_haenszel(truth: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "folder", "options"),
+    ("name", "options"),
     [
-        ("cgd", "cox_options", {"event": "status", "by": "treat", "per": "patient-year"}),
-        ("heart", "cox", {"start": "start", "stop": "stop", "by": "transplant", "per": "100 patient-years"}),
-        ("veteran", "cox_options", {"start": None, "stop": "time", "event": "status", "by": "celltype"}),
+        ("cgd", {"event": "status", "by": "treat", "per": "patient-year"}),
+        ("heart", {"start": "start", "stop": "stop", "by": "transplant", "per": "100 patient-years"}),
+        ("veteran", {"start": None, "stop": "time", "event": "status", "by": "celltype"}),
     ],
 )
-def test_incidence_rates(name: str, folder: str, options: dict[str, Any]) -> None:
+def test_incidence_rates(name: str, options: dict[str, Any]) -> None:
     truth = EXPECTED["rates"][name]
-    found = incidence_rate(read(folder, name), id="id", conf_level=truth["level"], **options)
+    found = incidence_rate(read(name), id="id", conf_level=truth["level"], **options)
     table = found.table
     assert table["group"].cast(pl.String).to_list() == truth["group"]
     assert table["n_events"].to_list() == truth["n_events"]

@@ -1,4 +1,4 @@
-"""The reference data and values of this folder, and how closely to compare with them."""
+"""The data and values that the survival tests use, and how closely to compare with them."""
 
 import json
 from collections.abc import Callable
@@ -9,47 +9,45 @@ import numpy as np
 import polars as pl
 import pytest
 
-HERE = Path(__file__).parent
+GOLDEN = Path(__file__).parents[1]
 
 
 def _json(name: str) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads((HERE / name).read_text())
+    values: dict[str, Any] = json.loads((GOLDEN / name).read_text())
     return values
 
 
 @pytest.fixture(scope="session")
 def heart() -> dict[str, Any]:
-    return _json("heart_survival.json")
+    return _json("heart/heart_reference.json")
 
 
 @pytest.fixture(scope="session")
-def heart_rows(heart: dict[str, Any]) -> dict[str, pl.DataFrame]:
-    return {name: pl.DataFrame(rows, strict=False) for name, rows in heart["data"].items()}
+def heart_rows(rows_of: Callable[[str], pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    return {name: rows_of(name) for name in ("heart", "jasa1", "jasa_tmerge", "heart_x2")}
 
 
 @pytest.fixture(scope="session")
 def bmt() -> dict[str, Any]:
-    return _json("bmt_survival.json")
+    return _json("bmt/bmt_reference.json")
 
 
 @pytest.fixture(scope="session")
 def reference() -> dict[str, Any]:
-    return _json("survival_reference.json")
+    return _json("survival/survival_reference.json")
 
 
 @pytest.fixture(scope="session")
 def widened() -> dict[str, Any]:
-    return _json("curves_and_tests_reference.json")
+    return _json("survival/curves_and_tests_reference.json")
 
 
 @pytest.fixture(scope="session")
 def rows_of() -> Callable[[str], pl.DataFrame]:
-    """Read a data set of this folder, of the shared one, or one of the Cox models."""
-    folders = [HERE, *(HERE.parent / name for name in ("data", "cox", "cox_options"))]
+    """Read a data set."""
 
     def read(name: str) -> pl.DataFrame:
-        found = next(folder for folder in folders if (folder / f"{name}.csv").exists())
-        return pl.read_csv(found / f"{name}.csv", infer_schema_length=None)
+        return pl.read_csv(GOLDEN / f"data/{name}.csv", infer_schema_length=None)
 
     return read
 

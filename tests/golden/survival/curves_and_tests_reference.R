@@ -1,12 +1,11 @@
 # Quantiles, follow-up, restricted means, weighted and trend tests, exposure states, landmarks, state occupation, checks.
-# Run here: Rscript curves_and_tests_reference.R   (reads CSV files here and in ../data and ../cox_options)
-# -> curves_and_tests_reference.json
+# Run in this folder: Rscript --vanilla curves_and_tests_reference.R   (reads ../data) -> curves_and_tests_reference.json
 suppressMessages({library(survival); library(jsonlite)})
-read <- function(f) read.csv(f, na.strings = "", stringsAsFactors = FALSE)
+read <- function(f) read.csv(file.path("../data", f), na.strings = "", stringsAsFactors = FALSE)
 veteran <- read("veteran.csv"); bmt <- read("bmt.csv"); bmtcp <- read("bmt_counting_process.csv")
-mgus2 <- read("../data/mgus2.csv"); heart <- read("../data/heart_stages.csv"); oedema <- read("../data/pbc_oedema.csv")
-myeloid <- read("../data/myeloid_states.csv"); mgstates <- read("../data/mgus2_states.csv")
-cgd <- read("../cox_options/cgd.csv")
+mgus2 <- read("mgus2.csv"); heart <- read("heart_stages.csv"); oedema <- read("pbc_oedema.csv")
+myeloid <- read("myeloid_states.csv"); mgstates <- read("mgus2_states.csv")
+cgd <- read("cgd.csv")
 mgus2$old <- as.integer(mgus2$age >= 72)
 out <- list(meta = list(R = R.version.string, survival = as.character(packageVersion("survival"))))
 pairs <- function(m) unname(as.matrix(m))

@@ -1,12 +1,9 @@
-# Data sets and values for the survival curves beyond heart_reference.R and make_reference.R.
-# Run: Rscript survival_reference.R   -> veteran.csv, transplant.csv, entry.csv (data), survival_reference.json (values)
+# Golden values for the survival curves beyond ../heart and ../bmt.
+# Run in this folder: Rscript --vanilla survival_reference.R   (reads ../data) -> survival_reference.json
 suppressMessages({library(survival); library(jsonlite)})
 out <- list(meta=list(R=R.version.string, survival=as.character(packageVersion("survival"))))
-veteran$id <- seq_len(nrow(veteran))
-write.csv(veteran[,c("id","trt","celltype","time","status")], "veteran.csv", row.names=FALSE)
-tr <- transplant; tr$id <- seq_len(nrow(tr)); tr$futime <- pmax(tr$futime, .5)
-tr$cause <- match(as.character(tr$event), c("censored","death","ltx","withdraw")) - 1
-write.csv(tr[,c("id","abo","futime","event","cause")], "transplant.csv", row.names=FALSE)
+veteran <- read.csv("../data/veteran.csv"); veteran$celltype <- factor(veteran$celltype, c("squamous","smallcell","adeno","large"))
+tr <- read.csv("../data/transplant.csv"); tr$abo <- factor(tr$abo, c("A","B","AB","O"))
 ## Kaplan-Meier limits of the three types, by group
 km <- function(f) { s <- summary(f, censored=TRUE); q <- quantile(f, c(.5))
   list(strata=if (is.null(s$strata)) NULL else as.character(s$strata), time=s$time, n_risk=s$n.risk, n_event=s$n.event, n_censor=s$n.censor,
@@ -18,9 +15,7 @@ for (ct in c("log-log","log","plain")) {
 f <- survfit(Surv(time,status)~celltype, veteran, conf.type="log-log", conf.int=.9)
 s <- summary(f, censored=TRUE); out$veteran_celltype_90 <- list(lower=s$lower, upper=s$upper)
 ## delayed entry: the risk set empties (by censoring in group a, by an event in group b) and fills again
-e <- data.frame(id=1:10, start=c(0,0,1,9,9,10, 0,0,6,7), stop=c(4,3,5,12,14,13, 3,5,9,8), event=c(1,0,0,1,0,1, 0,1,1,1),
-                group=rep(c("a","b"), c(6,4)))
-write.csv(e, "entry.csv", row.names=FALSE)
+e <- read.csv("../data/entry.csv")
 r <- km(survfit(Surv(start,stop,event)~group, e, conf.type="log-log")); r$table <- NULL; out$entry <- r
 ## curves flat at exactly one half: midpoint, and a flat end
 flat <- data.frame(time=c(1,2,3,4, 1,2,3,4), status=c(1,1,1,1, 1,1,0,0), group=rep(c("falls","stays"), each=4))
@@ -38,6 +33,6 @@ out$veteran_trt_strata <- list(z2=z, p_trt2_longer=pnorm(z))
 ## log-rank with delayed entry: the exact Cox score test
 m <- coxph(Surv(start,stop,event)~group, e, ties="exact"); out$entry_logrank <- unname(m$score)
 ## three exposure states with entry: acute and chronic graft-versus-host disease as one factor, Cox score test with exact ties
-b <- read.csv("bmt_counting_process.csv"); b$state <- factor(ifelse(b$cgvhd==1,2,b$agvhd))
+b <- read.csv("../data/bmt_counting_process.csv"); b$state <- factor(ifelse(b$cgvhd==1,2,b$agvhd))
 m <- coxph(Surv(tstart,tstop,relapse_or_death)~state, b, ties="exact"); out$bmt_three_states <- list(score=unname(m$score), df=2)
 write_json(out, "survival_reference.json", digits=NA, auto_unbox=TRUE, null="null", na="null")
