@@ -33,6 +33,7 @@ LANES = 8
 TABLE_BYTES = 2**28
 #: Clusters summed at a time where rows come cluster by cluster: their scores stay in the cache.
 CLUSTERS_AT_ONCE = 2**14
+_ROWS_A_SLOT = 16
 # At this ratio a difference of sums still has nine correct digits.
 _LARGEST_RATIO = 1e7
 _State = TypeVar("_State")
@@ -74,6 +75,7 @@ class KernelLikelihood:
         self._efron = ties == "efron"
         self._p = len(decoder.terms)
         self._lanes = _lanes(n_rows, grid.n_slots, self._p)
+        self._small_lanes = int(np.clip(n_rows // CHUNK_ROWS, 1, LANES))
         self._count, self._weight, self._observed, self._observed_offset = self._tally()
         self._known: dict[bytes, RiskSums] = {}
 
@@ -289,9 +291,10 @@ class KernelLikelihood:
         empty: Callable[[], _State],
         work: Callable[[Array, PlacedRows, slice, _State], None],
         *,
-        lanes: int = LANES,
+        lanes: int | None = None,
     ) -> list[_State]:
         """Do some work on every chunk; each lane has a state and takes a fixed share of the rows of every part."""
+        lanes = lanes or self._small_lanes
         states = [empty() for _ in range(lanes)]
 
         def run_lane(task: tuple[PlacedRows, int]) -> None:
@@ -332,7 +335,7 @@ def _lanes(n_rows: int, n_slots: int, p: int) -> int:
     """Choose the number of lanes with tables of all slots: a power of two, by the data alone."""
     lanes = LANES
     # Tables that are large beside a lane's rows would cost more to add than lanes save.
-    while lanes > 2 and lanes * n_slots * 4 > n_rows:
+    while lanes > 2 and lanes * n_slots * _ROWS_A_SLOT > n_rows:
         lanes //= 2
     return lanes if lanes * n_slots * (p + 1) * 16 <= TABLE_BYTES else 1
 

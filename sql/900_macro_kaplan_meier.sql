@@ -231,7 +231,9 @@ create macro analysis.kaplan_meier(table_name, conf_level := 0.95, conf_type := 
             product_limit.survival,
             quantile.z,
             case when product_limit.survival > 0 then product_limit.survival * sqrt(product_limit.greenwood) end as se,
-            case when product_limit.survival > 0 and product_limit.survival < 1 then product_limit.survival end as p
+            case
+                when product_limit.survival > 1e-12 and product_limit.survival < 1 - 1e-12 then product_limit.survival
+            end as p
         from fault
         left join product_limit on true
         cross join quantile

@@ -309,7 +309,8 @@ create macro analysis.cumulative_incidence(table_name, conf_level := 0.95, conf_
             cast(aalen_johansen.n_events as bigint) as n_events,
             sqrt(greatest(aalen_johansen.variance, 0)) as se,
             case
-                when aalen_johansen.incidence > 0 and aalen_johansen.incidence < 1 then aalen_johansen.incidence
+                when aalen_johansen.incidence > 1e-12 and aalen_johansen.incidence < 1 - 1e-12
+                    then aalen_johansen.incidence
             end as p
         from fault
         left join aalen_johansen on true

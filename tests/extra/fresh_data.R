@@ -9,12 +9,11 @@ describe <- function(m) {
        loglik = m$loglik, score = unname(m$score), robust_score = if (clustered) unname(m$rscore))
 }
 cox <- function(d, ties) {
-  fit <- function(...) describe(coxph(..., data = d, ties = ties, control = ctl))
-  list(plain = fit(Surv(tstart, tstop, event) ~ allo_hct + age),
-       strata = fit(Surv(tstart, tstop, event) ~ allo_hct + age + strata(centre)),
-       cluster = fit(Surv(tstart, tstop, event) ~ allo_hct + age, cluster = id),
-       weights = fit(Surv(tstart, tstop, event) ~ allo_hct + age, weights = copies),
-       weights_cluster_strata = fit(Surv(tstart, tstop, event) ~ allo_hct + age + strata(centre), weights = share, cluster = id))
+  plain <- Surv(tstart, tstop, event) ~ allo_hct + age; strata <- update(plain, ~ . + strata(centre))
+  lapply(list(plain = coxph(plain, d, ties = ties, control = ctl), strata = coxph(strata, d, ties = ties, control = ctl),
+              cluster = coxph(plain, d, ties = ties, control = ctl, cluster = id),
+              weights = coxph(plain, d, ties = ties, control = ctl, weights = copies),
+              weights_cluster_strata = coxph(strata, d, ties = ties, control = ctl, weights = share, cluster = id)), describe)
 }
 curves <- function(f, group) {
   s <- summary(f, censored = TRUE)
