@@ -4,10 +4,10 @@
 suppressMessages({library(survival); library(jsonlite); library(splines)})
 ctl <- coxph.control(eps = 1e-14, toler.chol = 1e-15, iter.max = 100)
 read <- function(file) { d <- read.csv(file); for (x in names(d)) if (is.integer(d[[x]])) d[[x]] <- as.numeric(d[[x]]); d }  # cox.zph wants doubles
-heart <- read("../cox/heart.csv")
-vet <- read("../cox_options/veteran.csv"); vet$celltype <- factor(vet$celltype)
-cgd <- read("../cox_options/cgd.csv"); cgd$treat <- factor(cgd$treat, c("placebo", "rIFN-g"))
-bl <- read("../cox_options/bladder2.csv")
+heart <- read("../data/heart.csv")
+vet <- read("../data/veteran.csv"); vet$celltype <- factor(vet$celltype)
+cgd <- read("../data/cgd.csv"); cgd$treat <- factor(cgd$treat, c("placebo", "rIFN-g"))
+bl <- read("../data/bladder2.csv")
 out <- list(meta = list(R = R.version.string, survival = as.character(packageVersion("survival"))))
 plain <- function(x) { x <- unname(as.matrix(x)); if (ncol(x) == 1) x[, 1] else x }
 

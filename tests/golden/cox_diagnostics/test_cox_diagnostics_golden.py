@@ -17,7 +17,7 @@ from blinreg.analyses.proportional_hazards_plot import smooth_residuals
 
 HERE = Path(__file__).parent
 EXPECTED: dict[str, Any] = json.loads((HERE / "expected.json").read_text())
-REFERENCE: dict[str, Any] = json.loads((HERE / "heart_reference.json").read_text())
+REFERENCE: dict[str, Any] = json.loads((HERE.parent / "heart" / "heart_reference.json").read_text())
 
 HEART: dict[str, Any] = {"id": "id", "start": "start", "stop": "stop"}
 VETERAN: dict[str, Any] = {"id": "id", "start": None, "stop": "time", "event": "status"}
@@ -26,20 +26,20 @@ MAIN = ["age", "year", "surgery", "transplant"]
 
 #: Data set, covariates in R's order, options.
 MODELS: dict[str, tuple[str, list[str], dict[str, Any]]] = {
-    "heart_efron": ("cox/heart", MAIN, HEART),
-    "heart_breslow": ("cox/heart", MAIN, HEART),
-    "heart_strata": ("cox/heart", ["age", "year", "transplant"], HEART | {"strata": ["surgery"]}),
-    "veteran_factor": ("cox_options/veteran", ["karno", "celltype", "trt"], VETERAN),
+    "heart_efron": ("data/heart", MAIN, HEART),
+    "heart_breslow": ("data/heart", MAIN, HEART),
+    "heart_strata": ("data/heart", ["age", "year", "transplant"], HEART | {"strata": ["surgery"]}),
+    "veteran_factor": ("data/veteran", ["karno", "celltype", "trt"], VETERAN),
     "veteran_weights_strata": (
-        "cox_options/veteran",
+        "data/veteran",
         ["karno", "age"],
         VETERAN | {"weights": "copies", "strata": ["celltype"]},
     ),
-    "veteran_weights_breslow": ("cox_options/veteran", ["karno", "age", "trt"], VETERAN | {"weights": "share"}),
-    "veteran_offset": ("cox_options/veteran", ["trt", "age"], VETERAN | {"offset": "known"}),
-    "cgd_cluster": ("cox_options/cgd", ["treat", "age", "steroids"], CGD | {"cluster": "id"}),
+    "veteran_weights_breslow": ("data/veteran", ["karno", "age", "trt"], VETERAN | {"weights": "share"}),
+    "veteran_offset": ("data/veteran", ["trt", "age"], VETERAN | {"offset": "known"}),
+    "cgd_cluster": ("data/cgd", ["treat", "age", "steroids"], CGD | {"cluster": "id"}),
     "bladder_strata_cluster": (
-        "cox_options/bladder2",
+        "data/bladder2",
         ["rx", "number", "size"],
         HEART | {"strata": ["enum"], "cluster": "id"},
     ),
@@ -251,12 +251,12 @@ def test_log_limits() -> None:
 
 
 EXACT: dict[str, tuple[str, list[str], dict[str, Any]]] = {
-    "heart": ("cox/heart", ["transplant"], HEART),
-    "heart_all": ("cox/heart", MAIN, HEART),
-    "heart_strata": ("cox/heart", ["age", "transplant"], HEART | {"strata": ["surgery"]}),
-    "veteran": ("cox_options/veteran", ["karno", "celltype", "trt"], VETERAN),
-    "veteran_strata": ("cox_options/veteran", ["karno", "trt"], VETERAN | {"strata": ["celltype"]}),
-    "cgd": ("cox_options/cgd", ["treat", "age", "steroids"], CGD),
+    "heart": ("data/heart", ["transplant"], HEART),
+    "heart_all": ("data/heart", MAIN, HEART),
+    "heart_strata": ("data/heart", ["age", "transplant"], HEART | {"strata": ["surgery"]}),
+    "veteran": ("data/veteran", ["karno", "celltype", "trt"], VETERAN),
+    "veteran_strata": ("data/veteran", ["karno", "trt"], VETERAN | {"strata": ["celltype"]}),
+    "cgd": ("data/cgd", ["treat", "age", "steroids"], CGD),
 }
 
 
@@ -272,7 +272,7 @@ def test_exact_score_test(name: str, ties: Any) -> None:
 
 @pytest.mark.parametrize("name", ["heart", "jasa1", "jasa_tmerge", "heart_x2"])
 def test_exact_score_test_of_the_reference(name: str) -> None:
-    found = cox(read(f"cox/{name}"), ["transplant"], **HEART).exact_score_test
+    found = cox(read(f"data/{name}"), ["transplant"], **HEART).exact_score_test
     close(found.statistic, REFERENCE["cox_exact_tx"][name]["score_test"])
 
 
