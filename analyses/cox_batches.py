@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -20,12 +20,14 @@ class Batches:
     """The named columns of many rows; can be walked through again.
 
     A frame in memory is one batch. A relation is read as a stream, once for every
-    walk, and is never held as a whole.
+    walk, and is never held as a whole; while a stream is open its connection can do
+    nothing else, so end with `close`.
     """
 
     source: Any
     columns: tuple[str, ...]
-    begun: Iterator[pl.DataFrame] | None = None
+    seen: list[pl.DataFrame] = field(default_factory=list)
+    stream: Generator[pl.DataFrame] | None = None
 
     @property
     def in_memory(self) -> bool:
@@ -33,10 +35,15 @@ class Batches:
         return isinstance(self.source, pl.DataFrame)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        if self.begun is not None:
-            begun, self.begun = self.begun, None
-            return begun
+        if self.seen and self.stream is not None:
+            seen, self.seen = self.seen, []
+            return chain(seen, self.stream)
         return self.select(self.columns)
+
+    def close(self) -> None:
+        """End the stream that is open, if one is."""
+        if self.stream is not None:
+            self.stream.close()
 
     def frame(self) -> pl.DataFrame:
         """Take all rows at once."""
@@ -46,7 +53,9 @@ class Batches:
         """Walk through some of the columns only."""
         if isinstance(self.source, pl.DataFrame):
             return iter([self.source.select(list(dict.fromkeys(columns)))])
-        return _stream(self.source, columns)
+        self.close()
+        self.stream = _stream(self.source, columns)
+        return self.stream
 
 
 def frame_or_batches(rows: Rows, columns: Sequence[str], *, many: int) -> pl.DataFrame | Batches:
@@ -80,12 +89,16 @@ def frame_or_batches(rows: Rows, columns: Sequence[str], *, many: int) -> pl.Dat
         seen.append(batch)
         n_seen += batch.height
         if n_seen >= many:
-            return Batches(rows, wanted, chain(seen, stream))
+            return Batches(rows, wanted, seen, stream)
     return pl.concat(seen) if seen else to_frame(rows, wanted)
 
 
-def _stream(relation: Any, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-    for batch in select_relation(relation, columns).to_arrow_reader(BATCH_ROWS):
-        frame = pl.from_arrow(batch)
-        if isinstance(frame, pl.DataFrame):
-            yield frame
+def _stream(relation: Any, columns: Sequence[str]) -> Generator[pl.DataFrame]:
+    reader = select_relation(relation, columns).to_arrow_reader(BATCH_ROWS)
+    try:
+        for batch in reader:
+            frame = pl.from_arrow(batch)
+            if isinstance(frame, pl.DataFrame):
+                yield frame
+    finally:
+        reader.close()

@@ -90,7 +90,10 @@ def fit_rows(rows: Rows, task: CoxTask) -> tuple[CoxData, CoxFit]:
     if isinstance(source, Batches):
         from blinreg.analyses.cox_large import fit_batches
 
-        fitted = fit_batches(source, task)
+        try:
+            fitted = fit_batches(source, task)
+        finally:
+            source.close()
         if fitted is not None:
             return fitted
         source = source.frame()

@@ -64,9 +64,8 @@ def measure() -> list[dict[str, Any]]:
     fraction = pl.Series("fraction", rng.random(base.height))
     for step in STEPS:
         stop = pl.col("tstop") if step >= 1 else pl.col("tstop") - fraction * 0.5
-        coarse = base.with_columns(tstop=(stop / step).ceil(), tstart=(pl.col("tstart") / step).floor()).filter(
-            (pl.col("tstart") < pl.col("tstop"))
-        )
+        coarse = base.with_columns(tstop=(stop / step).ceil(), tstart=(pl.col("tstart") / step).floor())
+        coarse = coarse.filter(pl.col("tstart") < pl.col("tstop"))
         # Rows of one patient may meet in a coarse step: each row a subject of its own.
         add("event times", coarse.with_columns(patient_id=pl.int_range(pl.len())), VARIANT.covariates)
     more = base.with_columns(pl.Series(f"x{k}", rng.integers(0, 2, base.height)) for k in range(max(COVARIATES) - 8))

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -145,8 +144,8 @@ def write_rows(connection: duckdb.DuckDBPyConnection, n_rows: int, variant: Vari
 
 
 def _count(connection: duckdb.DuckDBPyConnection) -> int:
-    row: Any = connection.execute(f"select count(*) from {TABLE}").fetchone()
-    return int(row[0])
+    ((n_rows,),) = connection.execute(f"select count(*) from {TABLE}").fetchall()
+    return int(n_rows)
 
 
 def write_file(path: Path, n_rows: int, variant: Variant) -> Path:

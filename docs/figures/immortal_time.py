@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from immortal_time_picture import FOREST, LANDMARK_DAY, draw, picture
+from immortal_time_picture import CURVES_FROM_DAY, FOREST, LANDMARK_DAY, draw, picture
 
 from blinreg.analyses import cox, kaplan_meier, landmark, mantel_byar, simon_makuch
 from blinreg.analyses.wording import p_value, ratio
@@ -71,11 +71,14 @@ class Compared:
         "naive", "landmark", "time_dependent", "mantel_byar": hazard_ratio, lower, upper, p_value.
     counts : mapping of str to int or float
         Patients, deaths, transplants, days.
+    at_one_year : mapping of str to dict
+        Simon-Makuch survival of the two states, drawn from day 0 and from the landmark.
     """
 
     curves: Mapping[str, SurvivalCurves]
     ratios: Mapping[str, dict[str, float]]
     counts: Mapping[str, float]
+    at_one_year: Mapping[str, dict[str, float]]
 
 
 def simulate(n: int, seed: int) -> pl.DataFrame:
@@ -123,6 +126,12 @@ def hazard_ratios(rows: pl.DataFrame) -> dict[str, dict[str, float]]:
     }
 
 
+def one_year(rows: pl.DataFrame, landmark_day: int) -> dict[str, float]:
+    """Read the Simon-Makuch curves off at 365 days."""
+    read = simon_makuch(rows, landmark=landmark_day).at([365])
+    return dict(zip(("no_hct", "hct"), read["survival"], strict=True))
+
+
 def compare(rows: pl.DataFrame) -> Compared:
     """Analyse one data set in every way, and count."""
     ever = ever_or_never(rows)
@@ -134,7 +143,7 @@ def compare(rows: pl.DataFrame) -> Compared:
         curves={
             "naive": kaplan_meier(ever, by="ever"),
             "landmark": frozen.curves[0],
-            "simon_makuch": simon_makuch(rows),
+            "simon_makuch": simon_makuch(rows, landmark=CURVES_FROM_DAY),
         },
         ratios=hazard_ratios(rows),
         counts={
@@ -147,8 +156,9 @@ def compare(rows: pl.DataFrame) -> Compared:
             "ended_by_landmark": int(frozen.patients["n_ended"][0]),
             "transplanted_by_landmark": int(at_landmark[1]),
             "not_transplanted_by_landmark": int(at_landmark[0]),
-            "transplanted_after_landmark": int((waited >= LANDMARK_DAY).sum()) - int((waited == LANDMARK_DAY).sum()),
+            "transplanted_after_landmark": int((waited > LANDMARK_DAY).sum()),
         },
+        at_one_year={f"from_day_{day}": one_year(rows, day) for day in (0, CURVES_FROM_DAY)},
     )
 
 
@@ -177,8 +187,9 @@ def rounded(value: Any) -> Any:
 def numbers(simulated: Compared, synthetic: Compared) -> dict[str, Any]:
     """Collect every number of the page."""
     return {
-        "simulated": rounded({**simulated.counts, **simulated.ratios}),
-        "synthetic": rounded({**synthetic.counts, **synthetic.ratios}),
+        name: rounded({**one.counts, **one.ratios, "simon_makuch_at_one_year": one.at_one_year})
+        for name, one in (("simulated", simulated), ("synthetic", synthetic))
+    } | {
         "repeated": rounded(repeat()),
     }
 

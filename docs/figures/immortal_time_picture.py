@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from blinreg.analyses.survival_curves import SurvivalCurves
 
 LANDMARK_DAY = 90
+#: Simon-Makuch curves start here: while nobody is transplanted yet, the curve after transplant cannot fall.
+CURVES_FROM_DAY = 30
 PANELS = (
     ("naive", "A  Naive: ever or never"),
     ("landmark", f"B  Landmark: by day {LANDMARK_DAY}"),
-    ("simon_makuch", "C  Simon-Makuch: as it happens"),
+    ("simon_makuch", f"C  Simon-Makuch, from day {CURVES_FROM_DAY}"),
 )
 FOREST = (
     ("naive", "Ever or never (A)"),
@@ -81,7 +83,7 @@ def draw(simulated: Compared, synthetic: Compared) -> Figure:
     figure.supxlabel(
         "No real patients. HCT: allogeneic transplant. Bands and bars: 95% confidence limits. "
         f"Dashed: fewer than 10 at risk. B: those alive and followed on day {LANDMARK_DAY}; "
-        "later transplants stay in “no HCT”.",
+        f"later transplants stay in “no HCT”. C: those alive on day {CURVES_FROM_DAY}.",
         fontsize=FONT_SIZE - 0.5,
         color=GREY,
         x=0.005,

@@ -17,7 +17,8 @@ Rendered from `schemas/` by `make render`; do not edit. Submission format {SCHEM
 - *Privacy*: `pseudonym` links the rows of one patient; `quasi_identifier` can single a patient out together with
   others; `sensitive` is health information; `administrative` is about the submission.
 - *Known at* (analysis tables only) names the date column of the same table that holds, for each patient, the day
-  on which the value was known. A plan that groups, selects or adjusts by a value known only after its origin is refused.
+  on which the value was known. A plan that groups, selects or adjusts by a value known only after its origin is
+  refused.
 """
 
 

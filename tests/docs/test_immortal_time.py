@@ -84,6 +84,7 @@ def test_the_picture_says_what_it_shows_and_when_is_nowhere_in_it() -> None:
 def test_numbers_in_the_prose_are_those_of_the_script(numbers: dict[str, Any]) -> None:
     one = numbers["simulated"]
     flat = " ".join(PAGE.split())
+    curves = one["simon_makuch_at_one_year"]
     share = one["immortal_days"] / one["days_of_ever_transplanted"]
     for said in (
         f"Top: {one['patients']} simulated patients",
@@ -93,6 +94,9 @@ def test_numbers_in_the_prose_are_those_of_the_script(numbers: dict[str, Any]) -
         f'Of the follow-up of the "ever transplanted", {100 * share:.0f}% lies before transplant',
         f"{one['immortal_days']:,.0f} days in which none of them could die",
         f"({one['ended_by_landmark']} of {one['patients']} above)",
+        f"would stand at {100 * curves['from_day_0']['no_hct']:.0f}% and, after transplant, "
+        f"{100 * curves['from_day_0']['hct']:.0f}% at one year",
+        f"from day 30 (C) at {100 * curves['from_day_30']['no_hct']:.0f}% and {100 * curves['from_day_30']['hct']:.0f}%",
         f"({one['transplanted_after_landmark']} of {one['not_transplanted_by_landmark']})",
     ):
         assert said in flat, said
@@ -106,12 +110,15 @@ def test_what_the_page_concludes_is_so(numbers: dict[str, Any]) -> None:
         assert repeated[name]["hazard_ratio"] == pytest.approx(1, abs=0.02)
         assert repeated[name]["share_below_5_percent"] == pytest.approx(0.05, abs=0.03)
         assert numbers["simulated"][name]["lower"] < 1 < numbers["simulated"][name]["upper"]
+    curves = numbers["simulated"]["simon_makuch_at_one_year"]
+    assert curves["from_day_0"]["no_hct"] < 0.95 * curves["from_day_0"]["hct"]
+    assert curves["from_day_30"]["no_hct"] == pytest.approx(curves["from_day_30"]["hct"], rel=0.02)
     synthetic = numbers["synthetic"]
     assert synthetic["naive"]["hazard_ratio"] < synthetic["time_dependent"]["hazard_ratio"] < 1
 
 
 def test_transplant_does_nothing_in_the_simulated_data(script: ModuleType) -> None:
-    """The share that dies within 100 days of any day is the same before and after transplant."""
+    """Deaths per day are as many before transplant, or without one, as after it."""
     rows = script.simulate(200_000, 1)
     rate = rows.group_by("allo_hct").agg(pl.col("event").sum() / (pl.col("tstop") - pl.col("tstart")).sum())
     before, after = rate.sort("allo_hct")["event"]

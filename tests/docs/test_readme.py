@@ -7,10 +7,14 @@ import shlex
 import tomllib
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from blinreg.registry.cli.commands import COMMANDS
 from blinreg.registry.cli.main import build_parser
+from blinreg.registry.loading import load_submission
+from blinreg.registry.store import Registry
+from blinreg.synthetic import generate
 
 TOP = Path(__file__).parents[2]
 README = (TOP / "README.md").read_text(encoding="utf-8")
@@ -66,3 +70,23 @@ def test_python_versions_are_those_of_the_package() -> None:
     oldest = project["requires-python"].removeprefix(">=")
     newest = max((c.split(" :: ")[-1] for c in project["classifiers"] if "Python :: 3." in c), key=lambda v: int(v[2:]))
     assert f"Python {oldest} to {newest}" in README
+
+
+@pytest.fixture(scope="module")
+def demo_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("readme")
+    made = generate("realworld-2020", folder / "submissions")
+    with Registry.create(folder / "registry.duckdb") as registry:
+        for site in made.sites:
+            load_submission(registry, folder / "submissions" / site)
+    return folder / "registry.duckdb"
+
+
+def test_sql_examples_run_in_a_plain_client_and_answer(demo_registry: Path) -> None:
+    submission = "syn-realworld-2020-2020-site01"
+    with duckdb.connect(str(demo_registry), read_only=True) as client:
+        for block in blocks("sql"):
+            for statement in duckdb.extract_statements(block.replace("some-submission-id", submission)):
+                result = client.execute(statement)
+                if statement.type == duckdb.StatementType.SELECT:
+                    assert result.fetchall(), statement.query

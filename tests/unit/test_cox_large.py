@@ -217,6 +217,21 @@ def test_a_stream_says_where_a_rule_is_broken(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("event", [0, 1, 2])
+def test_the_connection_is_free_afterwards(event: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that was not read to its end would hold the caller's connection."""
+    monkeypatch.setattr(cox_batches, "BATCH_ROWS", 512)
+    with duckdb.connect() as connection:
+        connection.register("given", broken("event", event, [5]).to_arrow())
+        connection.execute("create table kept as from given").fetchall()
+        try:
+            cox(connection.table("kept"), COVARIATES)
+        except InputError:
+            assert event == 2
+        assert connection.execute("select 1").fetchall() == [(1,)]
+
+
+@pytest.mark.usefixtures("kernel")
 def test_missing_values_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cox_batches, "BATCH_ROWS", 300)
     rows = broken("age", None, [3, 900, 901])
