@@ -24,7 +24,7 @@ demo: $(STAMP)  ## eleven synthetic submissions in, a report out (demo/report.ht
 test: $(STAMP)  ## style, types and the whole test suite
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy -p blinreg
-	@$(BIN)/sqlfluff lint sql --processes 2 --disable-progress-bar
+	@$(BIN)/sqlfluff lint sql --disable-progress-bar
 	@$(BIN)/pytest -n auto
 
 test-extra: $(STAMP)  ## what needs R or a browser

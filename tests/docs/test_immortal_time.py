@@ -96,7 +96,8 @@ def test_numbers_in_the_prose_are_those_of_the_script(numbers: dict[str, Any]) -
         f"({one['ended_by_landmark']} of {one['patients']} above)",
         f"would stand at {100 * curves['from_day_0']['no_hct']:.0f}% and, after transplant, "
         f"{100 * curves['from_day_0']['hct']:.0f}% at one year",
-        f"from day 30 (C) at {100 * curves['from_day_30']['no_hct']:.0f}% and {100 * curves['from_day_30']['hct']:.0f}%",
+        f"from day 30 (C) at {100 * curves['from_day_30']['no_hct']:.0f}% and "
+        f"{100 * curves['from_day_30']['hct']:.0f}%",
         f"({one['transplanted_after_landmark']} of {one['not_transplanted_by_landmark']})",
     ):
         assert said in flat, said
