@@ -1,0 +1,62 @@
+"""Does the main job give a registry, a report and the three numbers, and the same ones again?"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from blinreg.registry.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo") / "demo"
+    assert main(["demo", "--out", str(folder), "--quiet"]) == 0
+    return folder
+
+
+def test_it_leaves_what_it_promises_and_nothing_unfinished(demo: Path) -> None:
+    names = {path.name for path in demo.iterdir()}
+    assert names >= {"registry.duckdb", "registry.duckdb.journal", "report.html", "results", "submissions"}
+    assert [path.name for path in demo.parent.iterdir()] == ["demo"]
+    assert len(list((demo / "submissions").glob("*/submission.json"))) == 11
+
+
+def test_the_registry_holds_the_cohort(demo: Path) -> None:
+    with duckdb.connect(str(demo / "registry.duckdb"), read_only=True) as client:
+        assert client.execute("select count(*), count(distinct site_id) from analysis.cohort").fetchall() == [(239, 11)]
+        assert client.execute("select count(*) from quality.violation").fetchall() == [(0,)]
+
+
+def test_the_report_is_one_small_page_that_loads_nothing_and_says_what_it_is(demo: Path) -> None:
+    text = (demo / "report.html").read_text(encoding="utf-8")
+    assert len(text) < 5_000_000
+    assert "Synthetic data: no patient in this report exists." in text
+    assert re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)[^"']+""", text) == []
+    assert re.findall(r"@import|url\((?!#|['\"]?(?:#|data:))", text) == []
+
+
+def test_the_numbers_at_the_end_are_those_of_the_results(
+    demo: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = ["--registry", str(demo / "registry.duckdb"), "--out", str(tmp_path / "out"), "--json", "--quiet"]
+    assert main(["run", "realworld-2020", *arguments]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert len(said["key_findings"]) == 3
+    effect = json.loads((demo / "results" / "results" / "transplant_cox.json").read_text(encoding="utf-8"))
+    (row,) = [row for row in effect["tables"]["main"]["rows"] if row["term"] == "allo_hct"]
+    numbers = f"{row['hazard_ratio']:.2f} ({row['lower']:.2f}–{row['upper']:.2f})"
+    assert numbers in said["key_findings"][2]["finding"]
+    assert (tmp_path / "out" / "report.html").read_bytes() == (demo / "report.html").read_bytes()
+
+
+def test_the_same_seed_gives_the_same_bytes_and_replaces_the_earlier_demo(demo: Path) -> None:
+    before = {path.name: path.read_bytes() for path in (demo / "results" / "results").iterdir()}
+    report = (demo / "report.html").read_bytes()
+    assert main(["demo", "--out", str(demo), "--quiet"]) == 0
+    assert (demo / "report.html").read_bytes() == report
+    assert {path.name: path.read_bytes() for path in (demo / "results" / "results").iterdir()} == before
