@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from blinreg.analyses.cox_result import CoxResult
-    from blinreg.analyses.plot import FigureOptions
+    from blinreg.analyses.plotting.curves import FigureOptions
 
 #: The label of the one path, where none was asked for.
 ONE_PATH = "path"
@@ -96,13 +96,13 @@ class PredictedSurvival:
         ax : matplotlib.axes.Axes, optional
             Where to draw; by default a new figure.
         **options
-            labels, axis_unit, until, title and more: see `blinreg.analyses.plot.draw_curves`.
+            labels, axis_unit, until, title and more: see `blinreg.analyses.plotting.curves.draw_curves`.
 
         Returns
         -------
         matplotlib.axes.Axes
         """
-        from blinreg.analyses.plot import draw_curves, new_axes
+        from blinreg.analyses.plotting.curves import draw_curves, new_axes
 
         options.setdefault("y_label", "Predicted survival")
         return draw_curves(

@@ -19,7 +19,7 @@ from blinreg.schemas.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from blinreg.analyses.plot import IncidenceOptions
+    from blinreg.analyses.plotting.curves import IncidenceOptions
 
 IncidenceConfType = Literal["log-log", "plain"]
 SeType = Literal["greenwood", "aalen"]
@@ -98,13 +98,13 @@ class CumulativeIncidence:
         ax : matplotlib.axes.Axes, optional
             Where to draw; by default a new figure.
         **options
-            labels, axis_unit, until, title and more: see `blinreg.analyses.plot.draw_cumulative_incidence`.
+            labels, axis_unit, until, title and more: see `blinreg.analyses.plotting.curves.draw_cumulative_incidence`.
 
         Returns
         -------
         matplotlib.axes.Axes
         """
-        from blinreg.analyses.plot import plot_cumulative_incidence
+        from blinreg.analyses.plotting.curves import plot_cumulative_incidence
 
         return plot_cumulative_incidence(self, ax, **options)
 

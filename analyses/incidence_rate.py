@@ -13,7 +13,7 @@ from blinreg.analyses.exact_conditional import binomial_family
 from blinreg.analyses.inference import check_conf_level
 from blinreg.analyses.inputs import CountingProcess, Floats, Integers, Missing, Rows, counting_process
 from blinreg.analyses.observation import EVERYBODY, coded
-from blinreg.analyses.plot_style import DAYS_PER_UNIT, AxisUnit
+from blinreg.analyses.plotting.style import DAYS_PER_UNIT, AxisUnit
 from blinreg.analyses.response_rate import clopper_pearson
 from blinreg.analyses.risk_table import Label
 from blinreg.schemas.errors import InputError

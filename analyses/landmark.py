@@ -20,7 +20,7 @@ from blinreg.schemas.errors import AnalysisError, InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from blinreg.analyses.plot import FigureOptions
+    from blinreg.analyses.plotting.curves import FigureOptions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +80,7 @@ class LandmarkAnalysis:
         landmark : float, optional
             Which of the landmarks; by default the first.
         **options
-            labels, axis_unit, until, title and more: see `blinreg.analyses.plot.draw_curves`.
+            labels, axis_unit, until, title and more: see `blinreg.analyses.plotting.curves.draw_curves`.
 
         Returns
         -------

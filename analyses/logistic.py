@@ -92,7 +92,7 @@ class LogisticResult:
         title, note : str, optional
             Text above the figure; small print under it, such as "Synthetic data".
         """
-        from blinreg.analyses.plot import forest_plot
+        from blinreg.analyses.plotting.curves import forest_plot
 
         return forest_plot(
             self.table.filter(pl.col("term") != INTERCEPT),

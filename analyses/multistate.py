@@ -22,7 +22,7 @@ from blinreg.schemas.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from blinreg.analyses.plot import FigureOptions
+    from blinreg.analyses.plotting.curves import FigureOptions
 
 OccupationConfType = Literal["log-log", "log", "plain"]
 
@@ -109,13 +109,13 @@ class MultiState:
             Which group; by default the first.
         **options
             labels, axis_unit, until, title and more: see
-            `blinreg.analyses.multistate_plot.draw_state_occupation`.
+            `blinreg.analyses.plotting.states.draw_state_occupation`.
 
         Returns
         -------
         matplotlib.axes.Axes
         """
-        from blinreg.analyses.multistate_plot import plot_multistate
+        from blinreg.analyses.plotting.states import plot_multistate
 
         return plot_multistate(self, ax, group=group, **options)
 

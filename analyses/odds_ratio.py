@@ -72,7 +72,7 @@ class OddsRatio:
         title, note : str, optional
             Text above the figure; small print under it, such as "Synthetic data".
         """
-        from blinreg.analyses.forest_plot import forest_plot
+        from blinreg.analyses.plotting.forest import forest_plot
 
         return forest_plot(
             self.table.rename({"group": "term"}),

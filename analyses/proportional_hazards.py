@@ -72,13 +72,13 @@ class ProportionalHazardsTest:
         term : str, optional
             By default the first.
         **options
-            df, title, note: see `blinreg.analyses.proportional_hazards_plot.plot_proportional_hazards`.
+            df, title, note: see `blinreg.analyses.plotting.residuals.plot_proportional_hazards`.
 
         Returns
         -------
         matplotlib.axes.Axes
         """
-        from blinreg.analyses.proportional_hazards_plot import plot_proportional_hazards
+        from blinreg.analyses.plotting.residuals import plot_proportional_hazards
 
         return plot_proportional_hazards(self, ax, term=term, **options)
 

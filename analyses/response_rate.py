@@ -64,7 +64,7 @@ class ResponseRateResult:
         title, note : str, optional
             Text above the figure; small print under it, such as "Synthetic data".
         """
-        from blinreg.analyses.rate_plot import rate_plot
+        from blinreg.analyses.plotting.rates import rate_plot
 
         return rate_plot(self.table, ax, labels=labels, conf_level=self.conf_level, title=title, note=note)
 

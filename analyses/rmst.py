@@ -19,7 +19,7 @@ from blinreg.schemas.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from blinreg.analyses.plot import FigureOptions
+    from blinreg.analyses.plotting.curves import FigureOptions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,14 +76,14 @@ class RestrictedMean:
         ax : matplotlib.axes.Axes, optional
             Where to draw; by default a new figure.
         **options
-            labels, axis_unit, title and more: see `blinreg.analyses.plot.draw_curves`.
+            labels, axis_unit, title and more: see `blinreg.analyses.plotting.curves.draw_curves`.
 
         Returns
         -------
         matplotlib.axes.Axes
         """
-        from blinreg.analyses.plot import plot_survival
-        from blinreg.analyses.plot_style import time_axis
+        from blinreg.analyses.plotting.curves import plot_survival
+        from blinreg.analyses.plotting.style import time_axis
 
         unit = options.get("axis_unit")
         axis = time_axis(self.tau, time_unit=self.time_unit, axis_unit=unit, until=None)

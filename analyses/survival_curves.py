@@ -18,7 +18,7 @@ from blinreg.schemas.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from blinreg.analyses.plot import FigureOptions
+    from blinreg.analyses.plotting.curves import FigureOptions
 
 #: R's tolerance for "the curve is at exactly one half" (sqrt of machine epsilon).
 FLAT_TOLERANCE = float(np.finfo(np.float64).eps ** 0.5)
@@ -153,13 +153,13 @@ class SurvivalCurves:
         ax : matplotlib.axes.Axes, optional
             Where to draw; by default a new figure.
         **options
-            labels, axis_unit, until, title and more: see `blinreg.analyses.plot.draw_curves`.
+            labels, axis_unit, until, title and more: see `blinreg.analyses.plotting.curves.draw_curves`.
 
         Returns
         -------
         matplotlib.axes.Axes
         """
-        from blinreg.analyses.plot import plot_survival
+        from blinreg.analyses.plotting.curves import plot_survival
 
         return plot_survival(self, ax, **options)
 

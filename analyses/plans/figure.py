@@ -27,7 +27,7 @@ def curve_axes(labels: Iterable[str]) -> Axes:
     >>> float(curve_axes(["transplanted"]).get_figure().get_figheight())
     3.8
     """
-    from blinreg.analyses.plot_style import new_axes
+    from blinreg.analyses.plotting.style import new_axes
 
     longest = max((len(label) for label in labels), default=0)
     return new_axes(width=4.2 + 0.14 * longest, height=3.8)
@@ -73,7 +73,7 @@ def render_svg(figure: Figure, *, name: str) -> str:
 
     Examples
     --------
-    >>> from blinreg.analyses.plot_style import new_axes
+    >>> from blinreg.analyses.plotting.style import new_axes
     >>> render_svg(new_axes().get_figure(), name="empty").count('id="empty-figure_1"')
     1
     """

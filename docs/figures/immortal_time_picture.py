@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from blinreg.analyses.plans.figure import render_svg
-from blinreg.analyses.plot_style import FONT_SIZE, GREY, OKABE_ITO
+from blinreg.analyses.plotting.style import FONT_SIZE, GREY, OKABE_ITO
 from blinreg.analyses.wording import ratio
 
 if TYPE_CHECKING:

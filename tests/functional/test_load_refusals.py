@@ -53,9 +53,7 @@ def announce(folder: Path, name: str, *, rows: int | None = None) -> None:
 def refusal(registry: Registry, folder: Path) -> str:
     with pytest.raises(SubmissionRejected) as caught:
         load_submission(registry, folder)
-    reason = registry.connection.execute("select reason from ledger.submission order by sequence desc").fetchall()[0][
-        0
-    ]
+    reason = registry.connection.execute("select reason from ledger.submission order by sequence desc").fetchall()[0][0]
     assert reason == str(caught.value)
     assert list(registry.paths.submissions.iterdir()) == []
     assert registry.connection.execute("select count(*) from submitted.patient").fetchall() == [(0,)]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from blinreg.analyses import follow_up, kaplan_meier, rmst, simon_makuch
-from blinreg.analyses.plot_style import new_axes, without_stretches
+from blinreg.analyses.plotting.style import new_axes, without_stretches
 from blinreg.analyses.survival_curves import SurvivalCurves
 from blinreg.schemas.errors import InputError
 

@@ -50,7 +50,7 @@ class CoxOptions(SurvivalOptions):
 
 def _run(options: CoxOptions, task: Task) -> Outcome:
     from blinreg.analyses import cox
-    from blinreg.analyses.forest_plot import forest_plot
+    from blinreg.analyses.plotting.forest import forest_plot
 
     covariates = [name for name in options.covariates if name not in options.time_dependent]
     if not covariates and not options.time_dependent:

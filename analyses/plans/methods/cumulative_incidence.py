@@ -46,7 +46,7 @@ class CumulativeIncidenceOptions(CurveOptions):
 
 def _run(options: CumulativeIncidenceOptions, task: Task) -> Outcome:
     from blinreg.analyses import cumulative_incidence
-    from blinreg.analyses.plot import plot_cumulative_incidence
+    from blinreg.analyses.plotting.curves import plot_cumulative_incidence
 
     data = task.follow_up(
         options.endpoint,

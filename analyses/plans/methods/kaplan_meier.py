@@ -46,7 +46,7 @@ class KaplanMeierOptions(CurveOptions):
 
 def _run(options: KaplanMeierOptions, task: Task) -> Outcome:
     from blinreg.analyses import kaplan_meier, log_rank
-    from blinreg.analyses.plot import plot_survival
+    from blinreg.analyses.plotting.curves import plot_survival
 
     fixed = [name for name in (options.group, *options.strata) if name]
     data = task.follow_up(options.endpoint, fixed=fixed, landmark=options.landmark, missing=options.missing)

@@ -43,8 +43,8 @@ class LogisticOptions(Options):
 
 def _run(options: LogisticOptions, task: Task) -> Outcome:
     from blinreg.analyses import logistic
-    from blinreg.analyses.forest_plot import forest_plot
     from blinreg.analyses.logistic import INTERCEPT
+    from blinreg.analyses.plotting.forest import forest_plot
 
     names = [options.outcome, *options.covariates]
     data = task.patients(names, words=False)

@@ -54,7 +54,7 @@ class SimonMakuchOptions(CurveOptions):
 
 def _run(options: SimonMakuchOptions, task: Task) -> Outcome:
     from blinreg.analyses import mantel_byar, simon_makuch
-    from blinreg.analyses.plot import plot_survival
+    from blinreg.analyses.plotting.curves import plot_survival
 
     landmark = options.landmark or 0
     data = task.follow_up(

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 
 from blinreg.analyses import cox, proportional_hazards_test
 from blinreg.analyses.cox_result import CoxResult
-from blinreg.analyses.proportional_hazards_plot import smooth_residuals
+from blinreg.analyses.plotting.residuals import smooth_residuals
 
 HERE = Path(__file__).parent
 EXPECTED: dict[str, Any] = json.loads((HERE / "expected.json").read_text())

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from blinreg.analyses import wording
-from blinreg.analyses.plot_style import FONT_SIZE, OKABE_ITO, new_axes, write_notes
+from blinreg.analyses.plotting.style import FONT_SIZE, OKABE_ITO, new_axes, write_notes
 from blinreg.schemas.errors import InputError
 
 if TYPE_CHECKING:

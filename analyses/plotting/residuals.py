@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from blinreg.analyses.cox_sums import Array
-from blinreg.analyses.plot_style import FONT_SIZE, GREY, OKABE_ITO, new_axes, write_notes
+from blinreg.analyses.plotting.style import FONT_SIZE, GREY, OKABE_ITO, new_axes, write_notes
 from blinreg.schemas.errors import InputError, nearest
 
 if TYPE_CHECKING:

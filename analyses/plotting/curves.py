@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import numpy as np
 import polars as pl
 
-from blinreg.analyses.forest_plot import forest_plot
 from blinreg.analyses.inputs import Floats
-from blinreg.analyses.plot_style import (
+from blinreg.analyses.plotting.forest import forest_plot
+from blinreg.analyses.plotting.style import (
     GREY,
     AxisUnit,
     TimeAxis,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from blinreg.analyses.plot_style import FONT_SIZE, OKABE_ITO, new_axes, write_notes
+from blinreg.analyses.plotting.style import FONT_SIZE, OKABE_ITO, new_axes, write_notes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

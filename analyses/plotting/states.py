@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from blinreg.analyses.inputs import Floats
-from blinreg.analyses.plot import FigureOptions
-from blinreg.analyses.plot_style import (
+from blinreg.analyses.plotting.curves import FigureOptions
+from blinreg.analyses.plotting.style import (
     GREY,
     TimeAxis,
     colours,
@@ -106,7 +106,7 @@ def draw_state_occupation(
     initial : polars.DataFrame
         state, probability: before the first transition; its order is that of the areas, upwards.
     time_unit, labels, axis_unit, until, y_label, title, annotation, note
-        See `blinreg.analyses.plot.draw_curves`; labels are of the states.
+        See `blinreg.analyses.plotting.curves.draw_curves`; labels are of the states.
 
     Returns
     -------
