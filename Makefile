@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-extra lint format render clean help setup
+.PHONY: bench demo test test-extra lint format render clean help setup
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -29,6 +29,10 @@ test: $(STAMP)  ## style, types and the whole test suite
 
 test-extra: $(STAMP)  ## what needs R or a browser
 	@$(BIN)/pytest tests/extra -o addopts="--strict-markers --strict-config --import-mode=importlib"
+
+bench: $(STAMP)  ## speed and memory against R and lifelines, some minutes (BENCH=full: up to 100 million rows)
+	@$(BIN)/python benchmarks/bench_cox.py $(if $(filter full,$(BENCH)),--full)
+	@$(BIN)/python benchmarks/bench_macros.py $(if $(filter full,$(BENCH)),,--rows 1000000)
 
 render: $(STAMP)  ## write again the files that come from schemas/
 	@$(BIN)/python -m blinreg.schemas.render

@@ -11,7 +11,7 @@ import polars as pl
 
 from blinreg.analyses.inputs import Rows, is_relation, select_relation, to_frame
 
-#: Rows a batch that DuckDB hands over: with a dozen columns some 50 MB.
+#: Rows a batch that DuckDB hands over: with a dozen columns some 50 MB. Compact, a batch is also what is kept together.
 BATCH_ROWS = 1_000_000
 
 

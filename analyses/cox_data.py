@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -159,7 +160,8 @@ def fit_frame(rows: pl.DataFrame, task: CoxTask) -> tuple[CoxData, CoxFit]:
         has_fractions=bool((weight != np.floor(weight)).any()),
         kept=kept,
     )
-    return prepared, fit_cox(likelihood, design.terms, cluster=cluster)
+    moments = None if cluster is None else partial(likelihood.cluster_moments, cluster=cluster)
+    return prepared, fit_cox(likelihood, design.terms, cluster_moments=moments)
 
 
 def check_events(n_events: int, *, n_rows: int, n_subjects: int, event: str) -> None:

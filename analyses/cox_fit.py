@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from blinreg.analyses.cox_robust import sandwich
 from blinreg.analyses.cox_sums import Array
@@ -48,7 +47,7 @@ class Likelihood(Protocol):
     """A partial likelihood in covariates scaled to unit spread.
 
     ``scale`` (p,) is the spread divided out; ``event_weight`` the case weight of all
-    events; ``reach`` and ``cluster_moments`` as in `CoxLikelihood`.
+    events; ``reach`` as in `newton.maximise`.
     """
 
     @property
@@ -65,12 +64,13 @@ class Likelihood(Protocol):
     def reach(self, step: Array, enough: float, /) -> float:
         """Bound the change of any linear predictor by a step."""
 
-    def cluster_moments(self, coef: Array, cluster: NDArray[Any]) -> tuple[Array, Array]:
-        """Sum the clusters' score contributions and their squares."""
-
 
 def fit_cox(
-    likelihood: Likelihood, terms: Sequence[str], *, cluster: NDArray[Any] | None = None, start: Array | None = None
+    likelihood: Likelihood,
+    terms: Sequence[str],
+    *,
+    cluster_moments: Callable[[Array], tuple[Array, Array]] | None = None,
+    start: Array | None = None,
 ) -> CoxFit:
     """Maximise the partial likelihood.
 
@@ -80,8 +80,9 @@ def fit_cox(
         `CoxLikelihood`, or for very many rows `cox_passes.KernelLikelihood`.
     terms : sequence of str
         Names of the covariates, for messages.
-    cluster : int array or None
-        0 .. clusters - 1 for each of the *caller's* rows.
+    cluster_moments : callable, optional
+        Of the scaled coefficients: sums over clusters of their score contributions u (p,)
+        and of u u' (p, p). With it, variances are robust.
     start : array (p,), optional
         A guess of the scaled coefficients.
 
@@ -99,10 +100,10 @@ def fit_cox(
     variance = inverse(maximum.fitted.information)
     unscale = np.outer(1 / likelihood.scale, 1 / likelihood.scale)
     robust_variance, robust_score_test = None, None
-    if cluster is not None:
-        _, squares = likelihood.cluster_moments(maximum.coef, cluster)
+    if cluster_moments is not None:
+        _, squares = cluster_moments(maximum.coef)
         robust_variance = sandwich(squares, variance) * unscale
-        robust_score_test = quadratic_test(*likelihood.cluster_moments(np.zeros_like(maximum.coef), cluster))
+        robust_score_test = quadratic_test(*cluster_moments(np.zeros_like(maximum.coef)))
     return CoxFit(
         coef=maximum.coef / likelihood.scale,
         variance=variance * unscale,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from blinreg.analyses.cox_columns import check_clusters
 from blinreg.analyses.cox_data import CoxData, CoxTask, check_events
 from blinreg.analyses.cox_fit import CoxFit, fit_cox
 from blinreg.analyses.cox_passes import KernelLikelihood, LostDigitsError
-from blinreg.analyses.cox_placed import SAMPLE_ROWS, Decoder, Grid, PlacedRows, decoder
+from blinreg.analyses.cox_placed import SAMPLE_ROWS, Decoder, Grid, PlacedRows, decoder, stack
 from blinreg.analyses.cox_reading import CoxTable, raw_batches, read_table
 from blinreg.analyses.cox_sums import Array
 from blinreg.analyses.design import list_terms
@@ -60,29 +60,18 @@ def _fit(batches: Batches, task: CoxTask, workers: Workers) -> tuple[CoxData, Co
     grid = Grid(table.times, table.strata_values)
     if grid.n_slots > _SLOTS_A_ROW * table.n_rows:
         return None
-    cluster = _clusters(table)
-    has_fractions = _has_fractions(table)
-    if table.rows is None:
-        kept, sample = None, grid.place(table.sample, table)
-    else:
-        kept = grid.place(table.rows, table)
-        # Times and strata have become slots.
-        table.rows.clear()
-        if kept.stratum is not None:
-            # Rows of a stratum together: the sums of one stratum at a time fit the cache.
-            order = np.argsort(kept.stratum, kind="stable")
-            kept = kept.taken(order)
-            cluster = None if cluster is None else cluster[order]
-        sample = kept.every(max(1, kept.n // SAMPLE_ROWS) | 1)
+    clusters = _clusters(table)
+    kept, sample = _placed(table, grid, clusters)
 
     def parts() -> Iterable[PlacedRows]:
-        return (kept,) if kept is not None else (grid.place(rows, table) for rows in raw_batches(batches, table))
+        return (grid.place(rows, table) for rows in raw_batches(batches, table)) if kept is None else kept
 
     model = _Model(decoder(terms, table, sample, grid.n_strata), grid, task.ties, workers)
     try:
         likelihood = model.likelihood(parts, table.n_rows)
         guess = model.guess(sample) if kept is None else model.guess_by_sample(kept)
-        fit = fit_cox(likelihood, [term.name for term in terms], cluster=cluster, start=guess)
+        moments = None if clusters is None else likelihood.cluster_moments
+        fit = fit_cox(likelihood, [term.name for term in terms], cluster_moments=moments, start=guess)
     except LostDigitsError:
         return None
     data = CoxData(
@@ -92,11 +81,31 @@ def _fit(batches: Batches, task: CoxTask, workers: Workers) -> tuple[CoxData, Co
         n_subjects=table.n_subjects,
         n_events=table.n_events,
         n_missing=table.n_missing,
-        n_clusters=None if cluster is None else int(cluster.max()) + 1,
+        n_clusters=None if clusters is None else int(clusters.max()) + 1,
         n_repeated=table.n_repeated,
-        has_fractions=has_fractions,
+        has_fractions=table.has_fractions,
     )
     return data, fit
+
+
+def _placed(
+    table: CoxTable, grid: Grid, clusters: NDArray[np.uint32] | None
+) -> tuple[list[PlacedRows] | None, PlacedRows]:
+    """Place the rows that are kept, which takes the place of their times and strata, and a sample."""
+    if table.rows is None:
+        return None, grid.place(table.sample, table)
+    kept: list[PlacedRows] = []
+    begin = 0
+    table.rows.reverse()
+    while table.rows:
+        part = grid.place(table.rows.pop(), table)
+        if clusters is not None:
+            part = replace(part, cluster=clusters[begin : begin + part.n])
+        begin += part.n
+        # Rows of a stratum together: the sums of one stratum at a time fit the cache.
+        kept.append(part if part.stratum is None else part.taken(np.argsort(part.stratum, kind="stable")))
+    step = max(1, table.n_rows // SAMPLE_ROWS) | 1
+    return kept, stack([part.every(step) for part in kept])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,13 +120,15 @@ class _Model:
     def likelihood(self, parts: Callable[[], Iterable[PlacedRows]], n_rows: int) -> KernelLikelihood:
         return KernelLikelihood(parts, self.decode, self.grid, n_rows=n_rows, ties=self.ties, workers=self.workers)
 
-    def guess_by_sample(self, rows: PlacedRows) -> Array | None:
+    def guess_by_sample(self, parts: Sequence[PlacedRows]) -> Array | None:
         """Guess the scaled coefficients from one row in some; None where rows are few or the sample has no answer."""
-        return self.guess(rows.every(GUESS_STEP)) if rows.n >= GUESS_STEP * GUESS_ROWS else None
+        if sum(part.n for part in parts) < GUESS_STEP * GUESS_ROWS:
+            return None
+        return self.guess(stack([part.every(GUESS_STEP) for part in parts]))
 
     def guess(self, sample: PlacedRows) -> Array | None:
         """Fit a sample, itself begun from a sample of it, no closer than its own error."""
-        coef = self.guess_by_sample(sample)
+        coef = self.guess_by_sample((sample,))
         likelihood = self.likelihood(lambda: (sample,), sample.n)
         coef = np.zeros(len(self.decode.terms)) if coef is None else coef
         for _ in range(_GUESS_STEPS):
@@ -155,11 +166,3 @@ def _clusters(table: CoxTable) -> NDArray[np.uint32] | None:
         codes = column.rank("dense").to_numpy().astype(np.uint32) - np.uint32(1)
     check_clusters(codes, name)
     return codes
-
-
-def _has_fractions(table: CoxTable) -> bool:
-    """Tell whether some weight is not a whole number; a compact column of whole numbers is of a whole type."""
-    if table.names.weights is None:
-        return False
-    held = table.sample if table.rows is None else table.rows
-    return held[table.names.weights].dtype.kind == "f"

@@ -4,31 +4,24 @@ A step needs two passes. The first sums w and w x over risk sets and over those 
 fail; the second, knowing the hazard, sums x x' weighted by the hazard each row lived
 through (formulas in `cox_likelihood`). Rows are decoded chunk by chunk, so that no
 pass holds more than a few megabytes beside the compact columns.
-
-Chunks are dealt to a fixed number of lanes, each with tables of its own, and lanes
-are added in their order: which thread worked on a lane, and how many there are,
-changes no digit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from blinreg.analyses import cox_kernel as kernel
-from blinreg.analyses.cox_likelihood import SAFE_PREDICTOR, RiskSums, slot_score
+from blinreg.analyses.cox_chunks import CHUNK_ROWS, LANES, ChunkedRows
+from blinreg.analyses.cox_likelihood import RiskSums, slot_score
 from blinreg.analyses.cox_placed import Decoder, Grid, PlacedRows
 from blinreg.analyses.cox_sums import Array
 from blinreg.analyses.newton import Evaluation
 from blinreg.analyses.workers import Workers
 
-#: Rows decoded at a time: with eight covariates a megabyte, which the second-level cache holds.
-CHUNK_ROWS = 16_384
-LANES = 8
 #: Memory for the tables of all lanes; a grid too long for eight has fewer.
 TABLE_BYTES = 2**28
 #: Clusters summed at a time where rows come cluster by cluster: their scores stay in the cache.
@@ -36,7 +29,6 @@ CLUSTERS_AT_ONCE = 2**14
 _ROWS_A_SLOT = 16
 # At this ratio a difference of sums still has nine correct digits.
 _LARGEST_RATIO = 1e7
-_State = TypeVar("_State")
 _Tables = TypeVar("_Tables", bound=tuple[Array, ...])
 
 
@@ -71,11 +63,12 @@ class KernelLikelihood:
         workers: Workers,
     ) -> None:
         self.scale = decoder.scale
-        self._parts, self._decoder, self._grid, self._workers = parts, decoder, grid, workers
+        self._decoder, self._grid, self._workers = decoder, grid, workers
         self._efron = ties == "efron"
         self._p = len(decoder.terms)
         self._lanes = _lanes(n_rows, grid.n_slots, self._p)
-        self._small_lanes = int(np.clip(n_rows // CHUNK_ROWS, 1, LANES))
+        lanes = int(np.clip(n_rows // CHUNK_ROWS, 1, LANES))
+        self._rows = ChunkedRows(parts, decoder, grid.n_strata, lanes, workers)
         self._count, self._weight, self._observed, self._observed_offset = self._tally()
         self._known: dict[bytes, RiskSums] = {}
 
@@ -108,31 +101,32 @@ class KernelLikelihood:
             kernel.predict(x, raw, moved)
             largest[0] = max(largest[0], float(np.abs(moved).max()))
 
-        return max(float(largest[0]) for largest in self._run(lambda: np.zeros(1), work))
+        return max(float(largest[0]) for largest in self._rows.run(lambda: np.zeros(1), work))
 
-    def cluster_moments(self, coef: Array, cluster: NDArray[np.uint32]) -> tuple[Array, Array]:
+    def cluster_moments(self, coef: Array) -> tuple[Array, Array]:
         """Sum the score contributions u of clusters, and u u' over clusters: (p,) and (p, p), in scaled covariates."""
-        sums = self.sums(coef)
-        hazard = self._residual_tables(sums)
-        raw, shift = coef / self.scale, self._shift(coef / self.scale)
-        n_clusters = int(cluster.max()) + 1
-        together = bool((cluster[1:] >= cluster[:-1]).all())
+        hazard = self._residual_tables(self.sums(coef))
+        raw, shift = coef / self.scale, self._rows.shift(coef / self.scale)
+        coded = [(rows, rows.cluster) for rows in self._rows.parts() if rows.cluster is not None]
+        n_clusters = 1 + max(int(codes.max()) for _, codes in coded)
+        together = all(bool((codes[1:] >= codes[:-1]).all()) for _, codes in coded)
         size = CLUSTERS_AT_ONCE if together else -(-n_clusters // LANES)
-        total, cross = np.zeros(self._p), np.zeros((self._p, self._p))
-        (rows,) = self._parts()
 
         def of_span(low: int) -> tuple[Array, Array]:
-            high = min(low + size, n_clusters)
-            begin, end = (int(at) for at in np.searchsorted(cluster, [low, high])) if together else (0, rows.n)
-            scores = np.zeros((high - low, self._p))
-            for x, part in self._chunks(rows, begin, end):
-                chunk = self._chunk(x, rows, part, raw, shift)
-                kernel.add_cluster_scores(chunk, hazard, cluster[part], low, scores)
+            scores = np.zeros((min(size, n_clusters - low), self._p))
+            for rows, codes in coded:
+                begin, end = 0, rows.n
+                if together:
+                    begin, end = (int(at) for at in np.searchsorted(codes, [low, low + size]))
+                for x, part in self._rows.decoded(rows, begin, end):
+                    chunk = self._rows.chunk(x, rows, part, raw, shift)
+                    kernel.add_cluster_scores(chunk, hazard, codes[part], low, scores)
             scores /= self.scale
             lower = np.zeros((self._p, self._p))
             kernel.add_products(np.ascontiguousarray(scores.T), np.ones(len(scores)), lower)
             return scores.sum(axis=0), _symmetric(lower)
 
+        total, cross = np.zeros(self._p), np.zeros((self._p, self._p))
         for u, uu in self._workers.map(of_span, range(0, n_clusters, size)):
             total += u
             cross += uu
@@ -152,16 +146,16 @@ class KernelLikelihood:
         return self._known[key]
 
     def _sums(self, raw: Array) -> RiskSums:
-        shift = self._shift(raw)
+        shift = self._rows.shift(raw)
         n_slots, width = self._grid.n_slots, self._p + 1
 
         def work(x: Array, rows: PlacedRows, part: slice, tables: kernel.RiskTables) -> None:
-            kernel.add_rows(self._chunk(x, rows, part, raw, shift), tables)
+            kernel.add_rows(self._rows.chunk(x, rows, part, raw, shift), tables)
 
         def empty() -> kernel.RiskTables:
             return kernel.RiskTables(np.zeros((n_slots, width)), np.zeros((n_slots, width)))
 
-        net, tied = _added(self._run(empty, work, lanes=self._lanes))
+        net, tied = _added(self._rows.run(empty, work, lanes=self._lanes))
         # Who fails at slot k has left by slot k + 1, which is of the same stratum.
         net[1:] += tied[:-1]
         at_risk = self._from_the_end(net)
@@ -177,15 +171,15 @@ class KernelLikelihood:
     def _second_moments(self, coef: Array, sums: RiskSums) -> Array:
         """Sum x x' weighted by relative risk times the hazard lived through (p, p)."""
         raw = coef / self.scale
-        shift = self._shift(raw)
+        shift = self._rows.shift(raw)
         hazard = kernel.HazardTables(self._before(sums.c[0, 1]), np.ascontiguousarray(sums.c[1, 1]))
 
         def work(x: Array, rows: PlacedRows, part: slice, second: Array) -> None:
-            chunk = self._chunk(x, rows, part, raw, shift)
+            chunk = self._rows.chunk(x, rows, part, raw, shift)
             kernel.weigh_by_hazard(chunk, hazard)
             kernel.add_products(x, chunk.w, second)
 
-        (lower,) = _added([(second,) for second in self._run(lambda: np.zeros((self._p, self._p)), work)])
+        (lower,) = _added([(second,) for second in self._rows.run(lambda: np.zeros((self._p, self._p)), work)])
         return _symmetric(lower)
 
     def _squared_means(self, sums: RiskSums) -> Array:
@@ -208,7 +202,7 @@ class KernelLikelihood:
 
         def work(x: Array, rows: PlacedRows, part: slice, state: tuple[Array, Array, Array, Array]) -> None:
             count, weight, observed, offsets = state
-            chunk = self._chunk(x, rows, part, None, np.zeros(self._grid.n_strata))
+            chunk = self._rows.chunk(x, rows, part, None, np.zeros(self._grid.n_strata))
             kernel.count_events(chunk, count, weight, observed)
             if rows.offset is not None:
                 self._decoder.fill_offset(rows, part, chunk.w)
@@ -217,7 +211,7 @@ class KernelLikelihood:
         def empty() -> tuple[Array, Array, Array, Array]:
             return np.zeros(n_slots), np.zeros(n_slots), np.zeros(self._p), np.zeros(1)
 
-        count, weight, observed, offsets = _added(self._run(empty, work, lanes=self._lanes))
+        count, weight, observed, offsets = _added(self._rows.run(empty, work, lanes=self._lanes))
         return count, weight, observed, float(offsets[0])
 
     def _tie_sums(self, s0: Array, t0: Array) -> Array:
@@ -237,76 +231,6 @@ class KernelLikelihood:
         weight = np.where(self._weight > 0, self._weight, 1.0)
         mean = (c[0, 1][:, None] * s1 - c[1, 1][:, None] * t1) / weight[:, None]
         return kernel.ResidualTables(before, np.column_stack([c[1, 1], tied]), np.ascontiguousarray(mean))
-
-    def _shift(self, raw: Array) -> Array:
-        """Largest predictor of each stratum where exp() could not hold it, else zero (strata,)."""
-        n_strata = self._grid.n_strata
-        if float(np.abs(raw) @ self._decoder.reach) + self._decoder.offset_reach <= SAFE_PREDICTOR:
-            return np.zeros(n_strata)
-
-        def work(x: Array, rows: PlacedRows, part: slice, largest: Array) -> None:
-            predictor = self._predictor(x, rows, part, raw)
-            if rows.stratum is None:
-                largest[0] = max(largest[0], float(predictor.max()))
-            else:
-                np.maximum.at(largest, rows.stratum[part], predictor)
-
-        largest = np.full(n_strata, -np.inf)
-        for found in self._run(lambda: np.full(n_strata, -np.inf), work):
-            np.maximum(largest, found, out=largest)
-        return np.asarray(np.where(largest > SAFE_PREDICTOR, largest, 0.0))
-
-    def _predictor(self, x: Array, rows: PlacedRows, part: slice, raw: Array) -> Array:
-        out = np.empty(x.shape[1])
-        self._decoder.fill_offset(rows, part, out)
-        kernel.predict(x, raw, out)
-        return out
-
-    def _chunk(self, x: Array, rows: PlacedRows, part: slice, raw: Array | None, shift: Array) -> kernel.Chunk:
-        """Make the kernels' form of some rows; without coefficients, relative risks are left at zero."""
-        size = x.shape[1]
-        w = np.zeros(size)
-        weight = np.ones(size) if rows.weight is None else rows.weight[part].astype(np.float64)
-        if raw is not None:
-            w = self._predictor(x, rows, part, raw)
-            if shift.any():
-                w -= shift[0] if rows.stratum is None else shift[rows.stratum[part]]
-            np.exp(w, out=w)
-            if rows.weight is not None:
-                w *= weight
-        first, last = (slots[part].astype(np.uint32, copy=False) for slots in (rows.first, rows.last))
-        return kernel.Chunk(x, w, weight, first, last, rows.event[part])
-
-    def _chunks(self, rows: PlacedRows, begin: int, end: int) -> Iterator[tuple[Array, slice]]:
-        """Decode rows ``begin`` to ``end`` chunk by chunk, into one buffer."""
-        buffer = np.empty((self._p, CHUNK_ROWS))
-        for low in range(begin, end, CHUNK_ROWS):
-            part = slice(low, min(low + CHUNK_ROWS, end))
-            x = buffer if part.stop - low == CHUNK_ROWS else np.empty((self._p, part.stop - low))
-            self._decoder.fill(rows, part, x)
-            yield x, part
-
-    def _run(
-        self,
-        empty: Callable[[], _State],
-        work: Callable[[Array, PlacedRows, slice, _State], None],
-        *,
-        lanes: int | None = None,
-    ) -> list[_State]:
-        """Do some work on every chunk; each lane has a state and takes a fixed share of the rows of every part."""
-        lanes = lanes or self._small_lanes
-        states = [empty() for _ in range(lanes)]
-
-        def run_lane(task: tuple[PlacedRows, int]) -> None:
-            rows, lane = task
-            n_chunks = -(-rows.n // CHUNK_ROWS)
-            begin, end = (at * n_chunks // lanes * CHUNK_ROWS for at in (lane, lane + 1))
-            for x, part in self._chunks(rows, begin, min(end, rows.n)):
-                work(x, rows, part, states[lane])
-
-        for rows in self._parts():
-            self._workers.map(run_lane, [(rows, lane) for lane in range(lanes)])
-        return states
 
     def _from_the_end(self, net: Array) -> Array:
         """Sum what comes after each slot within its stratum (slots, q)."""

@@ -39,6 +39,8 @@ class PlacedRows:
     stratum : array (n,) or None
         None: one stratum.
     weight, offset : array (n,) or None
+    cluster : uint32 array (n,) or None
+        0 .. clusters - 1 over all parts.
     """
 
     columns: Mapping[str, Compact]
@@ -48,6 +50,7 @@ class PlacedRows:
     stratum: Compact | None
     weight: Compact | None
     offset: Compact | None
+    cluster: NDArray[np.uint32] | None = None
 
     @property
     def n(self) -> int:
@@ -74,7 +77,26 @@ class PlacedRows:
             taken(self.stratum),
             taken(self.weight),
             taken(self.offset),
+            taken(self.cluster),
         )
+
+
+def stack(parts: Sequence[PlacedRows]) -> PlacedRows:
+    """Copy the rows of all parts into one."""
+
+    def stacked(pieces: list[Any]) -> Any:
+        return None if pieces[0] is None else np.concatenate(pieces)
+
+    return PlacedRows(
+        {name: stacked([part.columns[name] for part in parts]) for name in parts[0].columns},
+        stacked([part.first for part in parts]),
+        stacked([part.last for part in parts]),
+        stacked([part.event for part in parts]),
+        stacked([part.stratum for part in parts]),
+        stacked([part.weight for part in parts]),
+        stacked([part.offset for part in parts]),
+        stacked([part.cluster for part in parts]),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,10 +34,10 @@ class CoxTable:
     Attributes
     ----------
     names : CoxColumns
-    rows : dict of str to array, or None
-        The compact columns; None where they are too large to keep.
+    rows : list of dict of str to array, or None
+        The compact columns, batch by batch; None where they are too large to keep.
     sample : dict of str to array
-        Every `SAMPLE_STEP`-th row of a table that is not kept; else ``rows``.
+        Every `SAMPLE_STEP`-th row.
     cluster : list of polars.Series
         The cluster column in parts, where the rows are kept.
     covariates : tuple of Covariate
@@ -50,10 +50,12 @@ class CoxTable:
     strata_values : tuple of array
         The distinct values of each column of strata.
     n_rows, n_missing, n_subjects, n_repeated, n_events : int
+    has_fractions : bool
+        Some case weight is not a whole number.
     """
 
     names: CoxColumns
-    rows: RawRows | None
+    rows: list[RawRows] | None
     sample: RawRows
     cluster: list[pl.Series]
     covariates: tuple[Covariate, ...]
@@ -66,6 +68,7 @@ class CoxTable:
     n_subjects: int
     n_repeated: int
     n_events: int
+    has_fractions: bool
 
 
 def read_table(batches: Batches, names: CoxColumns, workers: Workers, *, missing: Missing) -> CoxTable:
@@ -106,7 +109,7 @@ def raw_batches(batches: Batches, table: CoxTable) -> Iterator[RawRows]:
 class _Kept:
     """Batches kept so far."""
 
-    parts: dict[str, list[Compact]] = field(default_factory=dict)
+    parts: list[RawRows] = field(default_factory=list)
     sample: dict[str, list[Compact]] = field(default_factory=dict)
     cluster: list[pl.Series] = field(default_factory=list)
     n_bytes: int = 0
@@ -116,14 +119,12 @@ class _Kept:
         self.n_bytes += total_bytes(list(rows.values())) + (0 if cluster is None else int(cluster.estimated_size()))
         self.full = self.full or self.n_bytes > MEMORY_BYTES
         for name, values in rows.items():
-            if self.full:
-                self.parts.pop(name, None)
-            else:
-                self.parts.setdefault(name, []).append(values)
             self.sample.setdefault(name, []).append(values[-offset % SAMPLE_STEP :: SAMPLE_STEP].copy())
         if self.full:
-            self.cluster = []
-        elif cluster is not None:
+            self.parts, self.cluster = [], []
+            return
+        self.parts.append(rows)
+        if cluster is not None:
             self.cluster.append(cluster)
 
 
@@ -142,6 +143,7 @@ class CoxReader:
         self.strata: list[list[Compact]] = [[] for _ in names.strata]
         self.kept = _Kept()
         self.n_events = 0
+        self.has_fractions = False
 
     def add(self, batch: pl.DataFrame, *, whole: bool) -> None:
         """Check a batch; ``whole`` says that it is the whole table, in the caller's memory."""
@@ -172,21 +174,22 @@ class CoxReader:
         cluster = None if names.cluster is None else frame[names.cluster]
         self.kept.add(rows, cluster, offset=begin - self.tally.n_missing)
         self.n_events += int(np.count_nonzero(event))
+        # A compact column of whole numbers is of a whole type.
+        self.has_fractions |= names.weights is not None and rows[names.weights].dtype.kind == "f"
 
     def table(self, batches: Batches) -> CoxTable:
         """End the walk."""
         self.tally.check()
         n_rows, names = self.tally.n_rows - self.tally.n_missing, self.names
         n_subjects, n_repeated = (n_rows, 0) if names.id is None else self._subjects(batches)
-        rows = None if self.kept.full else {name: join(parts) for name, parts in self.kept.parts.items()}
         covariates = tuple(
             Covariate(name, self.dtypes[name], tuple(sorted(self.texts[name].levels)) if name in self.texts else None)
             for name in names.covariates
         )
         return CoxTable(
             names=names,
-            rows=rows,
-            sample=rows if rows is not None else {name: join(parts) for name, parts in self.kept.sample.items()},
+            rows=None if self.kept.full else self.kept.parts,
+            sample={name: join(parts) for name, parts in self.kept.sample.items()},
             cluster=self.kept.cluster,
             covariates=covariates,
             texts=self.texts,
@@ -198,6 +201,7 @@ class CoxReader:
             n_subjects=n_subjects,
             n_repeated=n_repeated,
             n_events=self.n_events,
+            has_fractions=self.has_fractions,
         )
 
     def _subjects(self, batches: Batches) -> tuple[int, int]:

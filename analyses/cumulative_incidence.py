@@ -12,7 +12,7 @@ import polars as pl
 from blinreg.analyses.inputs import Floats, Integers, Missing, Rows
 from blinreg.analyses.intervals import check_interval, pointwise_limits
 from blinreg.analyses.observation import observe
-from blinreg.analyses.risk_table import Label, RiskTable
+from blinreg.analyses.risk_table import EVENTS_FIRST, Label, RiskTable
 from blinreg.analyses.steps import at_risk_on, step_values
 from blinreg.schemas.errors import InputError
 
@@ -37,6 +37,8 @@ class CumulativeIncidence:
     n, n_events, n_missing : int
         Subjects, events of any cause, rows left out as incomplete.
     causes : tuple of int
+    ties : str
+        What comes first at one time: "events before censorings".
     conf_type, conf_level : str, float
         "log-log" is symmetric on log(-log F).
     se_type : str
@@ -50,6 +52,7 @@ class CumulativeIncidence:
     n_events: int
     n_missing: int
     causes: tuple[int, ...]
+    ties: str
     conf_type: IncidenceConfType
     conf_level: float
     se_type: SeType
@@ -184,6 +187,7 @@ def cumulative_incidence(
         n_events=int(risk.n_events.sum()),
         n_missing=seen.n_missing,
         causes=risk.causes,
+        ties=EVENTS_FIRST,
         conf_type=conf_type,
         conf_level=conf_level,
         se_type=se_type,

@@ -36,6 +36,8 @@ class FollowUp:
     method, estimator : str
         The method asked for, and in words what the median is.
     n, n_events, n_missing : int
+    ties : str
+        What comes first at one time: the end of follow-up, which is what is estimated.
     conf_type, conf_level, time_unit
         Of the limits of the median (Brookmeyer-Crowley), and what times count.
     landmark : float
@@ -50,6 +52,7 @@ class FollowUp:
     n: int
     n_events: int
     n_missing: int
+    ties: str
     conf_type: ConfType
     conf_level: float
     time_unit: str
@@ -143,6 +146,7 @@ def follow_up(
         time_unit=time_unit,
         landmark=landmark or 0.0,
         n_missing=seen.process.n_missing,
+        ties="ends of follow-up before events",
     )
     return FollowUp(
         table=_table(seen, last, curves),
@@ -151,6 +155,7 @@ def follow_up(
         n=last.size,
         n_events=int(had_event.sum()),
         n_missing=seen.process.n_missing,
+        ties=curves.ties,
         conf_type=conf_type,
         conf_level=conf_level,
         time_unit=time_unit,

@@ -45,6 +45,8 @@ class LandmarkAnalysis:
         One a landmark, with `.quantile` and `.plot`.
     exposure : str
     strata : tuple of str
+    n, n_events : int
+        Subjects and events in the rows given; those of each landmark are in `patients` and `table`.
     n_missing : int
         Rows left out as incomplete.
     ties : str
@@ -63,6 +65,8 @@ class LandmarkAnalysis:
     curves: tuple[SurvivalCurves, ...]
     exposure: str
     strata: tuple[str, ...]
+    n: int
+    n_events: int
     n_missing: int
     ties: str
     conf_type: ConfType
@@ -181,6 +185,8 @@ def landmark(
         curves=tuple(part.curves for part in parts),
         exposure=exposure,
         strata=strata,
+        n=process.n_subjects,
+        n_events=int(np.count_nonzero(process.event)),
         n_missing=process.n_missing,
         ties="hypergeometric" + (", hazard ratio efron" if hazard_ratio else ""),
         conf_type=conf_type,

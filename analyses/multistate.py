@@ -46,6 +46,8 @@ class MultiState:
     states : tuple of str
     n, n_transitions, n_missing : int
         Subjects, changes of state, rows left out as incomplete.
+    ties : str
+        What comes first at one time: "transitions before censorings".
     se_type : str
         "infinitesimal_jackknife" (as R's survfit) or "greenwood".
     conf_type, conf_level, time_unit
@@ -61,6 +63,7 @@ class MultiState:
     n: int
     n_transitions: int
     n_missing: int
+    ties: str
     se_type: Variance
     conf_type: OccupationConfType
     conf_level: float
@@ -224,6 +227,7 @@ def multistate(
         n=process.n_subjects,
         n_transitions=int(sum(part.found.transitions.sum() for part in parts)),
         n_missing=process.n_missing,
+        ties="transitions before censorings",
         se_type=variance,
         conf_type=conf_type,
         conf_level=conf_level,

@@ -21,6 +21,9 @@ from blinreg.schemas.errors import InputError
 #: The value of a group column, or the values of the strata columns.
 Label: TypeAlias = str | int | float | bool | tuple[object, ...]
 
+#: How curves treat what happens at one time; stamped on them.
+EVENTS_FIRST = "events before censorings"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RiskTable:

@@ -43,6 +43,8 @@ class RestrictedMean:
     reference : Label or None
     n, n_events, n_missing : int
         Subjects, events at any time, rows left out as incomplete.
+    ties : str
+        What comes first at one time: "events before censorings".
     interval_type : str
         "plain" for means and differences, the log scale for ratios.
     conf_level : float
@@ -62,6 +64,7 @@ class RestrictedMean:
     n: int
     n_events: int
     n_missing: int
+    ties: str
     interval_type: str
     conf_level: float
     time_unit: str
@@ -180,6 +183,7 @@ def rmst(
         n=seen.risk.n,
         n_events=curves.n_events,
         n_missing=seen.n_missing,
+        ties=curves.ties,
         interval_type="plain (ratio: log)",
         conf_level=conf_level,
         time_unit=time_unit,

@@ -11,7 +11,7 @@ import polars as pl
 
 from blinreg.analyses.inputs import Flags, Floats, Integers
 from blinreg.analyses.intervals import ConfType, pointwise_limits
-from blinreg.analyses.risk_table import Label, RiskTable
+from blinreg.analyses.risk_table import EVENTS_FIRST, Label, RiskTable
 from blinreg.analyses.steps import at_risk_on, enough_at_risk, step_values
 from blinreg.schemas.errors import InputError
 
@@ -43,6 +43,8 @@ class SurvivalCurves:
         Subjects (each once) and events.
     n_missing : int
         Rows left out as incomplete.
+    ties : str
+        What comes first at one time: "events before censorings".
     conf_type, conf_level, time_unit
         How the limits were made, and what `time` counts.
     landmark : float
@@ -64,6 +66,7 @@ class SurvivalCurves:
     n: int
     n_events: int
     n_missing: int
+    ties: str
     conf_type: ConfType
     conf_level: float
     time_unit: str
@@ -173,6 +176,7 @@ def survival_curves(
     landmark: float = 0.0,
     min_at_risk: int = 0,
     n_missing: int = 0,
+    ties: str = EVENTS_FIRST,
 ) -> SurvivalCurves:
     """Estimate one product-limit curve per group of a risk table.
 
@@ -180,7 +184,7 @@ def survival_curves(
     ----------
     risk : RiskTable
         One stratum.
-    conf_type, conf_level, time_unit, landmark, min_at_risk, n_missing
+    conf_type, conf_level, time_unit, landmark, min_at_risk, n_missing, ties
         Stamped on the result.
 
     Returns
@@ -243,6 +247,7 @@ def survival_curves(
         n=risk.n,
         n_events=int(risk.n_events.sum()),
         n_missing=n_missing,
+        ties=ties,
         conf_type=conf_type,
         conf_level=conf_level,
         time_unit=time_unit,

@@ -31,6 +31,6 @@ for (k in seq_len(max(repeats, 1))) {
   wall <- c(wall, spent[["elapsed"]]); cpu <- c(cpu, spent[["user.self"]] + spent[["sys.self"]])
 }
 cat(toJSON(list(
-  coef = unname(coef(fit)), se = sqrt(diag(vcov(fit))), n = fit$n, events = fit$nevent, wall = wall, cpu = cpu,
+  coef = unname(coef(fit)), se = sqrt(diag(vcov(fit))), n = fit$n, events = fit$nevent, wall = I(wall), cpu = I(cpu),
   version = paste0("R ", getRversion(), ", survival ", packageVersion("survival"))
 ), digits = 17, auto_unbox = TRUE), "\n")

@@ -91,9 +91,8 @@ def draw(found: list[dict[str, str]]) -> None:
             x, y = ([float(row[name]) for row in of_way] for name in ("at", "seconds"))
             if x:
                 panel.plot(x, y, "o-", color=colour, markersize=4)
-                panel.annotate(
-                    way, (x[-1], y[-1]), xytext=(-4, 6), textcoords="offset points", color=colour, ha="right"
-                )
+                beside = (x[-1], y[-1]), (-8, -2)
+                panel.annotate(way, beside[0], beside[1], textcoords="offset points", ha="right", color=colour)
         panel.set(xscale="log", yscale="log", xlabel=axis)
         panel.grid(alpha=0.3, which="major")
         panel.spines[["top", "right"]].set_visible(False)

@@ -67,7 +67,7 @@ def main() -> None:
             return
         before = memory("VmRSS")
         forget_peak()
-        first, _, fit = timed(rows, task)
+        first, first_cpu, fit = timed(rows, task)
         peak = memory("VmHWM")
         wall, cpu = [], []
         for _ in range(task["repeats"]):
@@ -78,7 +78,7 @@ def main() -> None:
     found = {
         "first": first,
         "wall": wall or [first],
-        "cpu": cpu,
+        "cpu": cpu or [first_cpu],
         "peak_mb": peak,
         "above_mb": peak - before,
         "coef": fit.table["coef"].to_list(),

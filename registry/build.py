@@ -1,4 +1,4 @@
-"""Fill an empty database with everything a registry has before its first submission."""
+"""Build what a registry has beside the rows that it stores: once in an empty file, and anew after an upgrade."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import duckdb
 from blinreg.registry.derive import FIRST_MACRO, derive, run_step, sql_files
 from blinreg.schemas import ledger
 from blinreg.schemas.render import ddl
+
+#: Schemas that hold nothing which cannot be made again from the stored rows.
+_RENEWED = ("current", "staging", "derived", "analysis")
 
 
 def build(connection: duckdb.DuckDBPyConnection) -> None:
@@ -21,9 +24,31 @@ def build(connection: duckdb.DuckDBPyConnection) -> None:
         ("schemas", ddl.schemas_ddl()),
         ("submitted tables", ddl.storage_ddl()),
         ("ledger", ledger.ledger_ddl()),
-        ("current views", ddl.current_ddl()),
     ):
         run_step(connection, name, text)
+    _build_over_rows(connection)
+
+
+def renew(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make everything that stands over the stored rows again, inside the caller's transaction.
+
+    The schemas are emptied first: what an earlier version of blinreg made and this one does
+    not make any more would otherwise stay, and never change again. Objects of other people
+    belong in schemas of their own.
+
+    Raises
+    ------
+    BlinregError
+        If a part cannot be built; the part is named. It is a fault of blinreg.
+    """
+    for schema in reversed(_RENEWED):
+        run_step(connection, f"schema {schema}", f"drop schema {schema} cascade; create schema {schema}")
+    run_step(connection, "newest submissions", ledger.current_submission_ddl())
+    _build_over_rows(connection)
+
+
+def _build_over_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    run_step(connection, "current views", ddl.current_ddl())
     derive(connection)
     for name, text in sql_files():
         if name >= FIRST_MACRO:

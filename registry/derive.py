@@ -12,12 +12,13 @@ from importlib.resources import files
 
 import duckdb
 
+from blinreg.registry.damage import is_corrupt
 from blinreg.schemas.errors import BlinregError
-from blinreg.schemas.ledger import LEDGER_SCHEMA
+from blinreg.schemas.ledger import LEDGER_SCHEMA, current_submission_ddl
 from blinreg.schemas.render import ddl
 from blinreg.schemas.tables import TABLES
 
-#: Files numbered from here on are macros: they are made once and hold no rows.
+#: Files numbered from here on are macros: they hold no rows, so that a load leaves them as they are.
 FIRST_MACRO = "900"
 
 #: What the derivation reads, and what it fills.
@@ -39,8 +40,9 @@ def sql_files() -> tuple[tuple[str, str], ...]:
 
 
 def derivation_sha256() -> str:
-    """Hash of all that decides what the derived relations say of given rows."""
-    return hashlib.sha256(repr([*_steps(), ddl.current_ddl()]).encode()).hexdigest()
+    """Hash of all that a registry has beside its stored rows: views, derived tables, comments and macros."""
+    parts = [current_submission_ddl(), ddl.current_ddl(), *sql_files(), ddl.analysis_comments()]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def derive(connection: duckdb.DuckDBPyConnection) -> None:
@@ -68,6 +70,8 @@ def run_step(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> Non
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
         raise BlinregError(f"{name} cannot be run: {error}") from error
     except duckdb.Error as error:
+        if is_corrupt(error):
+            raise
         # The message of an error at run time may quote a value.
         raise BlinregError(f"{name} failed: {type(error).__name__}") from None
 

@@ -39,8 +39,16 @@ def check_header(definition: Table, path: str, names: Sequence[str]) -> None:
     problems += [f"{count} times {name}" for name, count in Counter(names).items() if count > 1 and name in known]
     unknown = sorted({name for name in names if name not in known})
     harmless = [name for name in unknown if _HARMLESS.fullmatch(name)]
-    problems += [f"unknown {name} ({nearest(name, missing or list(known))})" for name in harmless]
-    if len(harmless) < len(unknown):
-        problems.append(f"{len(unknown) - len(harmless)} with a name that no column can have")
+    problems += [f"unknown {name} ({_hint(name, missing or list(known))})" for name in harmless]
+    spaced = [name.strip() for name in unknown if name != name.strip() and name.strip() in known]
+    problems += [f"spaces around {name}" for name in spaced]
+    if len(harmless) + len(spaced) < len(unknown):
+        problems.append(f"{len(unknown) - len(harmless) - len(spaced)} with a name that no column can have")
     if problems:
         raise SubmissionRejected(f"{path}: wrong columns: {', '.join(problems)}", next_step=_TEMPLATES)
+
+
+def _hint(name: str, candidates: list[str]) -> str:
+    """Suggest a column only if one is close: other columns may be names or record numbers and must go."""
+    hint = nearest(name, candidates)
+    return hint if hint.startswith("did you mean") else "no such column: take it out"

@@ -91,12 +91,17 @@ class Journal:
         Raises
         ------
         RegistryDamaged
-            If the journal is missing, or an entry was changed, taken out or put in.
+            If the journal is missing or cannot be read, or an entry was changed, taken out or put in.
         """
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
             raise RegistryDamaged(f"the journal {self.path.name} is missing", next_step=self._recovery) from None
+        except OSError as error:
+            raise RegistryDamaged(
+                f"the journal {self.path.name} cannot be read: {error.strerror}",
+                next_step=f"check who may read it; else {self._recovery}",
+            ) from None
         entries: list[Entry] = []
         previous = NO_PREVIOUS
         for number, line in enumerate(data.split(b"\n")[:-1], start=1):

@@ -134,6 +134,11 @@ def load_submission(
         raise UsageError(f"there is no folder {folder.name}", next_step="name the folder that holds submission.json")
     # What a crash in an earlier load of this process left open is settled first.
     reconcile(registry)
+    if not registry.paths.submissions.is_dir():
+        raise RegistryDamaged(
+            f"the folder {registry.paths.submissions.name} is missing: it keeps the submissions as received",
+            next_step=f"put it back from a copy of {registry.path.name} and all that belongs to it",
+        )
     progress = on_progress or _silent
     originals = Originals(registry.paths.submissions)
     draft = _draft(registry, actor or getpass.getuser())
@@ -148,6 +153,7 @@ def load_submission(
             originals.discard()
             return _unchanged(registry, manifest.site_id)
         checked = _check(registry, received, progress)
+        _refuse_nobody(manifest)
     except SubmissionRejected as rejection:
         originals.discard()
         _record_rejection(registry, draft, read_identity(text), rejection)
@@ -156,7 +162,7 @@ def load_submission(
         originals.discard()
         raise
     originals.settle()
-    return _store(registry, received, checked, progress)
+    return _store(registry, received, checked, originals, progress)
 
 
 def _silent(_: str) -> None:
@@ -224,6 +230,15 @@ def _refuse_forgotten(folder: Path, manifest: Manifest) -> None:
         )
 
 
+def _refuse_nobody(manifest: Manifest) -> None:
+    """Refuse a submission without patients: as the full state of its site it would empty the site."""
+    if any(file.table == "patient" and not file.rows for file in manifest.files):
+        raise SubmissionRejected(
+            "the table patient has no rows: every patient that the site sent before would count no longer",
+            next_step="fill in the tables, seal the folder and load it again",
+        )
+
+
 def _keep_files(folder: Path, manifest: Manifest, originals: Originals) -> Mapping[str, Kept]:
     problems: list[SubmissionRejected] = []
     kept = {}
@@ -286,7 +301,9 @@ def _patients_of_others(registry: Registry, site_id: str) -> pl.Series:
     return query_frame(registry.cursor(), query, [site_id])["patient_id"].cast(pl.String)
 
 
-def _store(registry: Registry, received: _Received, checked: CheckedSubmission, progress: Progress) -> LoadResult:
+def _store(
+    registry: Registry, received: _Received, checked: CheckedSubmission, originals: Originals, progress: Progress
+) -> LoadResult:
     row = replace(
         received.row,
         n_quarantined=sum(table.n_quarantined for table in checked.tables),
@@ -298,10 +315,15 @@ def _store(registry: Registry, received: _Received, checked: CheckedSubmission, 
     progress("storing rows")
 
     def write(cursor: duckdb.DuckDBPyConnection) -> None:
-        store(cursor, submission_id, checked)
-        write_row(cursor, row)
-        progress("deriving")
-        derive(cursor)
+        try:
+            store(cursor, submission_id, checked)
+            write_row(cursor, row)
+            progress("deriving")
+            derive(cursor)
+        except BaseException:
+            # Nothing was announced yet, so nothing is kept of it either.
+            originals.discard()
+            raise
 
     _commit(registry, row, write, progress)
     progress("done")

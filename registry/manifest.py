@@ -21,6 +21,9 @@ MANIFEST_NAME = "submission.json"
 #: Formats of the files of tables, by the ending of the name.
 FORMATS = ("csv", "parquet", "xlsx")
 
+#: Problems of one submission.json that are told one by one.
+_PROBLEMS_TOLD = 20
+
 #: More than any file can have.
 MAXIMUM_ROWS = 1_000_000_000
 
@@ -143,13 +146,20 @@ def parse_manifest(text: bytes, *, now: datetime) -> Manifest:
         With everything that is wrong, not the first thing only.
     """
     raw = _parse_json(text)
+    if raw.get("submission_id") == "" and raw.get("created_at") == "":
+        raise SubmissionRejected(
+            f"{MANIFEST_NAME} is not filled in yet",
+            next_step="`blinreg seal FOLDER --site SITE --cutoff DATE` completes it; then load the folder",
+        )
     problems = list(_key_problems(raw, _KEYS, ""))
     if not problems:
         problems = list(_value_problems(raw, now))
     if not problems:
         problems = list(_file_problems(raw["files"]))
     if problems:
-        raise SubmissionRejected(f"{MANIFEST_NAME}: " + "; ".join(problems), next_step=_CORRECT)
+        more = [f"and {len(problems) - _PROBLEMS_TOLD} more"] if len(problems) > _PROBLEMS_TOLD else []
+        told = "; ".join(problems[:_PROBLEMS_TOLD] + more)
+        raise SubmissionRejected(f"{MANIFEST_NAME}: {told}", next_step=_CORRECT)
     created, created_date = _timestamp(raw["created_at"])
     order = {definition.name: position for position, definition in enumerate(TABLES)}
     files = tuple(ManifestFile(**file) for file in sorted(raw["files"], key=lambda file: order[file["table"]]))
@@ -189,7 +199,7 @@ def _parse_json(text: bytes) -> dict[str, Any]:
         raise SubmissionRejected(f"{MANIFEST_NAME} is not JSON that can be read", next_step=_CORRECT) from None
     if repeated:
         raise SubmissionRejected(
-            f"{MANIFEST_NAME} says {sorted(set(repeated))[0]!r} more than once", next_step=_CORRECT
+            f"{MANIFEST_NAME} says {sorted(set(repeated))[0][:40]!r} more than once", next_step=_CORRECT
         )
     if not isinstance(raw, dict):
         raise SubmissionRejected(f"{MANIFEST_NAME} is not a JSON object", next_step=_CORRECT)

@@ -65,10 +65,10 @@ class Originals:
                 os.fsync(written.fileno())
             sha256 = digest.hexdigest()
             kept = self.folder / f"{sha256}.{suffix}"
-            if kept.exists():
-                temporary.unlink()
-            else:
-                temporary.replace(kept)
+            is_new = not kept.exists()
+            # Also over a copy that is there: what is read is what was hashed just now, whatever became of that one.
+            temporary.replace(kept)
+            if is_new:
                 self._added.append(kept)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -63,7 +63,7 @@ def read_csv(definition: Table, path: str, data: bytes) -> pl.DataFrame:
     -------
     polars.DataFrame
         The columns of the table as text in their order, null where empty, and ``source_line``.
-        Lines with nothing in them are passed over.
+        Lines with nothing in them, or nothing but separators, are passed over.
 
     Raises
     ------
@@ -98,7 +98,8 @@ def read_csv(definition: Table, path: str, data: bytes) -> pl.DataFrame:
         *(pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in definition.column_names),
         pl.Series("source_line", records.lines[1:], dtype=pl.Int64),
     )
-    return rows.filter(~pl.Series(is_blank[1:]))
+    # Spreadsheets end a file with lines of separators only, where cells were emptied.
+    return rows.filter(pl.any_horizontal(pl.col(definition.column_names).is_not_null()))
 
 
 def _check_text(path: str, data: bytes) -> None:

@@ -19,7 +19,7 @@ MAXIMUM_ROWS = 50_000_000
 _AGAIN = "write the file and submission.json again"
 
 
-def read_parquet(definition: Table, path: str, file: Path, *, rows: int) -> pl.DataFrame:
+def read_parquet(definition: Table, path: str, file: Path, *, rows: int | None = None) -> pl.DataFrame:
     """Read the rows of a table.
 
     Parameters
@@ -30,8 +30,8 @@ def read_parquet(definition: Table, path: str, file: Path, *, rows: int) -> pl.D
         Name of the file as the site gave it, for messages.
     file : Path
         Where it is kept.
-    rows : int
-        Number of rows that ``submission.json`` names.
+    rows : int, optional
+        Number of rows that ``submission.json`` names, where there is one already.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def read_parquet(definition: Table, path: str, file: Path, *, rows: int) -> pl.D
         raise SubmissionRejected(
             f"{path} has {declared} rows; {MAXIMUM_ROWS} are allowed in one file", next_step=_AGAIN
         )
-    if declared != rows:
+    if rows is not None and declared != rows:
         raise SubmissionRejected(f"{path} has {declared} rows and submission.json says {rows}", next_step=_AGAIN)
     try:
         frame = pl.read_parquet(file, columns=list(definition.column_names), glob=False)

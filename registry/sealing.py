@@ -13,8 +13,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from blinreg.registry.manifest import FORMATS, MANIFEST_NAME, parse_manifest
 from blinreg.registry.read_csv import read_csv
 from blinreg.registry.read_parquet import read_parquet
@@ -136,6 +134,11 @@ def _by_table(folder: Path) -> dict[str, Path]:
         if path.suffix.lower().lstrip(".") not in FORMATS:
             continue
         name = path.name.split(".")[0]
+        if name.startswith("~$"):
+            raise UsageError(
+                f"{path.name}: {path.name.removeprefix('~$')} is open in a spreadsheet program",
+                next_step="save and close it there, and seal again",
+            )
         if name not in known:
             raise UsageError(
                 f"{path.name} is named as no table", next_step=f"rename it or take it out; {nearest(name, known)}"
@@ -153,7 +156,7 @@ def _count_rows(definition: Table, path: Path) -> int:
     if kind == ".csv":
         return read_csv(definition, path.name, path.read_bytes()).height
     if kind == ".parquet":
-        return read_parquet(definition, path.name, path, rows=pq.read_metadata(path).num_rows).height
+        return read_parquet(definition, path.name, path).height
     sheet = read_xlsx([XlsxFile(definition=definition, path=path.name, file=path)])[definition.name]
     if isinstance(sheet, Problem):
         raise SubmissionRejected(sheet.text)

@@ -17,8 +17,9 @@ from types import TracebackType
 
 import duckdb
 
-from blinreg.registry.build import build
-from blinreg.registry.derive import derivation_sha256, derive
+from blinreg.registry.build import build, renew
+from blinreg.registry.damage import is_corrupt
+from blinreg.registry.derive import derivation_sha256
 from blinreg.registry.journal import Journal
 from blinreg.registry.paths import RegistryPaths
 from blinreg.registry.reconcile import reconcile
@@ -157,23 +158,25 @@ class Registry:
             reconcile(registry)
             if write and not registry.is_derivation_current():
                 registry.derive()
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if is_corrupt(error):
+                raise _unreadable(paths, str(error)) from error
             raise
         return registry
 
     def is_derivation_current(self) -> bool:
-        """Tell whether the derived tables were filled by the SQL of this version of blinreg."""
+        """Tell whether views, derived tables and macros were made by the SQL of this version of blinreg."""
         found = self.connection.execute(f"select derivation_sha256 from {LEDGER_SCHEMA}.layout").fetchall()
         return bool(found[0][0] == derivation_sha256())
 
     def derive(self) -> None:
-        """Fill the derived tables anew, in one transaction; opening for writing does it where it is due."""
+        """Make views, derived tables and macros anew, in one transaction; opening for writing does it where due."""
         self.require_writable()
         cursor = self.cursor()
         cursor.begin()
         try:
-            derive(cursor)
+            renew(cursor)
             cursor.execute(f"update {LEDGER_SCHEMA}.layout set derivation_sha256 = ?", [derivation_sha256()])
         except BaseException:
             cursor.rollback()
@@ -202,8 +205,10 @@ class Registry:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the file."""
+        """Close the file; say so if what went wrong is the file itself."""
         self.close()
+        if error is not None and is_corrupt(error):
+            raise _unreadable(self.paths, str(error)) from error
 
 
 def _claim(paths: RegistryPaths) -> None:
@@ -294,7 +299,7 @@ def _check_layout(registry: Registry) -> None:
     if not rows:
         raise UsageError(
             f"{name} is a DuckDB file and not a registry, or its creation was interrupted",
-            next_step="if it is yours to delete, delete it and make it again with blinreg init",
+            next_step=f"if it is yours, delete everything that begins with {name} and make it again with blinreg init",
         )
     if rows[0][0] > LAYOUT_VERSION:
         raise UsageError(

@@ -74,15 +74,26 @@ class GuardRefusal(UsageError):
     """A plan uses something known only after its origin (immortal time)."""
 
 
+#: Known names that an error lists where none is close to the wrong one.
+_KNOWN_TOLD = 12
+
+
 def nearest(name: str, candidates: list[str], *, limit: int = 3) -> str:
-    """Name the closest known names, for an error about an unknown one.
+    """Name the closest known names, for an error about an unknown one; where none is close, what is known.
 
     Examples
     --------
     >>> nearest("alo_hct", ["allo_hct", "age_years", "ph_status"])
     'did you mean allo_hct?'
+    >>> nearest("surname", ["allo_hct", "ph_status"])
+    'known are allo_hct, ph_status'
     """
     from difflib import get_close_matches
 
-    found = get_close_matches(name, candidates, n=limit, cutoff=0.5) or sorted(candidates)[:limit]
-    return f"did you mean {' or '.join(found)}?" if found else "nothing is known here"
+    if not candidates:
+        return "nothing is known here"
+    close = get_close_matches(name, candidates, n=limit, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    more = f" and {len(candidates) - _KNOWN_TOLD} more" if len(candidates) > _KNOWN_TOLD else ""
+    return f"known are {', '.join(sorted(candidates)[:_KNOWN_TOLD])}{more}"

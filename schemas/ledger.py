@@ -248,7 +248,7 @@ def current_submission_view() -> str:
     empty registry.
     """
     columns = ",\n".join(f"    accepted.{column.name}" for column in CURRENT_SUBMISSION.columns)
-    return f"""create view {LEDGER_SCHEMA}.current_submission as
+    return f"""create or replace view {LEDGER_SCHEMA}.current_submission as
 with accepted as (
     select *
     from {LEDGER_SCHEMA}.submission
@@ -278,11 +278,16 @@ where accepted.sequence <= as_of.last_sequence
 qualify row_number() over (partition by accepted.site_id order by accepted.sequence desc) = 1;"""
 
 
+def current_submission_ddl() -> str:
+    """Render the view of the submissions that count, with its comments; it replaces an older one."""
+    return "\n\n".join([current_submission_view(), _comment("view", LEDGER_SCHEMA, CURRENT_SUBMISSION)])
+
+
 def ledger_ddl() -> str:
     """Render the ledger: its tables, the view of the submissions that count, and the table of violations."""
     parts = []
     for relation in (LAYOUT, SUBMISSION, SUBMISSION_FILE):
         parts += [_create(LEDGER_SCHEMA, relation), _comment("table", LEDGER_SCHEMA, relation)]
-    parts += [current_submission_view(), _comment("view", LEDGER_SCHEMA, CURRENT_SUBMISSION)]
+    parts.append(current_submission_ddl())
     parts += [_create("quality", VIOLATION, key=False), _comment("table", "quality", VIOLATION)]
     return "\n\n".join(parts) + "\n"

@@ -71,7 +71,7 @@ def answer(run: RunResult) -> Answer | None:
         return None
     place, row = found
     figures = [
-        _ratio(effect, place, row, label="Hazard ratio, time-dependent Cox model", why=_IN_TIME),
+        _ratio(effect, place, row, label=f"Hazard ratio, time-dependent Cox model{_adjusted(effect)}", why=_IN_TIME),
         _test(test, headline),
     ]
     if headline.contrast and not run.analysis(headline.contrast).failure:
@@ -106,11 +106,20 @@ def _ratio(analysis: AnalysisResult, place: int, row: dict[str, Any], *, label: 
     )
 
 
+def _adjusted(analysis: AnalysisResult) -> str:
+    """Say whether a model has covariates: if so, its P value and that of the test beside it may disagree."""
+    return ", adjusted" if getattr(analysis.entry.options, "covariates", ()) else ", not adjusted"
+
+
+def _stratified(analysis: AnalysisResult) -> str:
+    return ", stratified" if getattr(analysis.entry.options, "strata", ()) else ", not adjusted"
+
+
 def _test(analysis: AnalysisResult, headline: Headline) -> Figure:
     table = analysis.table()
     row = table.row(-1, named=True)
     return Figure(
-        label="Mantel-Byar test, Simon-Makuch curves",
+        label=f"Mantel-Byar test, Simon-Makuch curves{_stratified(analysis)}",
         value=wording.p_value(row["p_value"], sign=True),
         detail=(
             f"{row['observed']:.0f} {headline.event_words} in the state '{row['label']}'; "

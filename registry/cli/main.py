@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(as_json="--json" in arguments)
     try:
         args = build_parser().parse_args(arguments)
-        console.quiet = args.quiet
+        console.quiet, console.as_json = args.quiet, args.json
         return int(args.run(args, console))
     except BlinregError as error:
         console.error(error)

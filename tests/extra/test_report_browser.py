@@ -246,3 +246,17 @@ def test_it_prints_on_a4(report: Path, tmp_path: Path) -> None:
     boxes = set(re.findall(rb"/MediaBox\s*\[([^\]]+)\]", printed.read_bytes()))
     sizes = {tuple(round(float(number)) for number in box.split()) for box in boxes}
     assert sizes == {(0, 0, 595, 842)}
+
+
+def test_side_by_side_on_a_desk_no_number_is_hidden_behind_a_scroll(report: Path) -> None:
+    n_boxes, cut = found_in(
+        report,
+        """
+        var boxes = Array.from(page.querySelectorAll(".pair .scroll"));
+        var cut = boxes.filter(function (box) { return box.scrollWidth > box.clientWidth + 1; });
+        return [boxes.length, cut.length];
+        """,
+    )
+
+    assert n_boxes > 4
+    assert cut == 0

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from blinreg.registry.cli.commands import COMMANDS, init
 from blinreg.registry.cli.console import Console
 from blinreg.registry.cli.main import main
+from blinreg.registry.derive import _steps
+from blinreg.registry.store import Registry
 
 MakeSubmission = Callable[..., Path]
 MakeRow = Callable[..., dict[str, str]]
@@ -195,3 +198,72 @@ def test_quiet_says_the_result_only(
     code, out, err = run("load", folder, "--registry", registry_path, "--quiet")
     assert (code, err) == (0, "")
     assert "loaded" in out
+
+
+def test_a_slip_in_one_of_several_names_loads_nothing(
+    run: Run, registry_path: Path, make_submission: MakeSubmission, patient: MakeRow, follow_up: MakeRow
+) -> None:
+    good = make_submission({"patient": [patient("P01")], "follow_up": [follow_up("P01")]})
+    code, out, err = run("load", good, registry_path.parent / "nowhere", "--registry", registry_path)
+    assert (code, out) == (2, "")
+    assert "there is no folder nowhere" in err
+    assert "no submission has been accepted yet" in run("status", registry_path)[1]
+
+
+def test_what_was_loaded_before_an_error_is_said(
+    run: Run,
+    registry_path: Path,
+    make_submission: MakeSubmission,
+    patient: MakeRow,
+    follow_up: MakeRow,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = make_submission({"patient": [patient("P01")], "follow_up": [follow_up("P01")]})
+    second = make_submission(
+        {"patient": [patient("P02", site_id="site-b")], "follow_up": [follow_up("P02")]},
+        submission_id="submission-2",
+        site_id="site-b",
+    )
+    steps = _steps()
+    failing = (*steps, ("sql/bad.sql", "select error('bad') from staging.patient where patient_id = 'P02'"))
+    monkeypatch.setattr("blinreg.registry.derive._steps", lambda: failing)
+    code, out, err = run("load", first, second, "--registry", registry_path, "--json")
+    assert code == 70
+    said = json.loads(out)
+    assert [entry["outcome"] for entry in said["submissions"]] == ["loaded"]
+    assert said["exit_code"] == 70
+    assert json.loads(err.splitlines()[-1])["message"] == "sql/bad.sql failed: InvalidInputException"
+
+
+def test_an_abbreviated_option_counts_as_the_whole_one(run: Run, registry_path: Path) -> None:
+    code, out, _ = run("status", registry_path, "--js")
+    assert code == 0
+    assert json.loads(out)["sites"] == []
+
+
+def test_refresh_makes_the_registry_current(run: Run, registry_path: Path) -> None:
+    with duckdb.connect(str(registry_path)) as client:
+        client.execute(f"update ledger.layout set derivation_sha256 = '{'0' * 64}'")
+    assert run("refresh", registry_path)[0] == 0
+    with Registry.open(registry_path) as registry:
+        assert registry.is_derivation_current()
+
+
+def test_quarantined_rows_come_with_the_next_step_and_rejections_with_their_reason(
+    run: Run, registry_path: Path, make_submission: MakeSubmission, patient: MakeRow, follow_up: MakeRow
+) -> None:
+    folder = make_submission(
+        {"patient": [patient("P-01", sex="woman"), patient("P-02")], "follow_up": [follow_up("P-01")]}
+    )
+    code, out, _ = run("load", folder, "--registry", registry_path)
+    assert code == 3
+    assert "held back: sound rows that belong to a quarantined row" in out
+    assert "next: correct these rows in the files, seal the folder and load it again" in out
+    with (folder / "patient.csv").open("a", encoding="utf-8") as file:
+        file.write("\n")
+    code, out, _ = run("load", folder, "--registry", registry_path, "--json")
+    (entry,) = json.loads(out)["submissions"]
+    assert code == entry["exit_code"] == 4
+    assert "patient.csv" in entry["message"]
+    assert entry["next_step"]

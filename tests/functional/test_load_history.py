@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from blinreg.registry.derive import derive_as_of
+from blinreg.registry.derive import derivation_sha256, derive_as_of, sql_files
 from blinreg.registry.loading import load_submission
 from blinreg.registry.rebuild import rebuild
 from blinreg.registry.status import status, violations
@@ -264,3 +264,39 @@ def test_tables_of_another_version_are_derived_anew_when_opened_for_writing(regi
     with Registry.open(registry_path, write=True) as registry:
         assert registry.is_derivation_current()
         assert registry.connection.execute("select count(*) from analysis.attrition").fetchall() == [(7,)]
+
+
+def test_what_another_version_made_over_the_rows_is_made_anew(
+    registry: Registry, registry_path: Path, send: Make
+) -> None:
+    send("P01")
+    registry.close()
+    with duckdb.connect(str(registry_path)) as client:
+        client.execute(f"update ledger.layout set derivation_sha256 = '{'0' * 64}'")
+        client.execute("drop macro table analysis.kaplan_meier")
+        client.execute("create macro analysis.of_old() as table select 1 as one")
+        client.execute("create table analysis.of_old_table as select 1 as one")
+        client.execute("drop table analysis.cohort")
+        client.execute("create view analysis.cohort as select 1 as one")
+        client.execute("create or replace view current.patient as select * from submitted.patient where false")
+        client.execute("create or replace view ledger.current_submission as select 1 as one")
+    Registry.open(registry_path, write=True).close()
+    with duckdb.connect(str(registry_path), read_only=True) as client:
+        assert client.execute("select patient_id from current.patient").fetchall() == [("P01",)]
+        assert client.execute("select patient_id from staging.patient").fetchall() == [("P01",)]
+        assert client.execute("select site_id from ledger.current_submission").fetchall() == [("site-a",)]
+        made = client.execute("select function_name from duckdb_functions() where schema_name = 'analysis'").fetchall()
+        assert ("kaplan_meier",) in made
+        assert ("of_old",) not in made
+        left = "select count(*) from duckdb_tables() where table_name = 'of_old_table'"
+        assert client.execute(left).fetchall() == [(0,)]
+        comments = "select count(*) from duckdb_views() where view_name = 'current_submission' and comment is not null"
+        assert client.execute(comments).fetchall() == [(1,)]
+
+
+def test_macros_and_views_are_part_of_what_a_registry_was_made_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = derivation_sha256()
+    files = sql_files()
+    changed = (*files[:-1], (files[-1][0], files[-1][1] + "-- corrected"))
+    monkeypatch.setattr("blinreg.registry.derive.sql_files", lambda: changed)
+    assert derivation_sha256() != before

@@ -332,3 +332,21 @@ def test_the_reading_process_is_stopped_by_its_limits(tmp_path: Path) -> None:
     assert re.fullmatch(
         r"patient.xlsx (could not be read within 120 s and 48 MB|cannot be read .*|needs more .*)", said
     )
+
+
+def test_a_list_wrong_in_a_thousand_places_gives_a_message_that_can_be_read(registry: Registry, folder: Path) -> None:
+    said = json.loads((folder / "submission.json").read_text())
+    (folder / "submission.json").write_text(json.dumps({**said, **{f"key_{number}": 1 for number in range(1000)}}))
+    with pytest.raises(SubmissionRejected, match="and 980 more") as caught:
+        load_submission(registry, folder)
+    assert len(str(caught.value)) < 3000
+
+
+def test_a_submission_without_patients_does_not_empty_its_site(
+    registry: Registry, folder: Path, make_submission: Make
+) -> None:
+    load_submission(registry, folder)
+    nobody = make_submission({"patient": [], "follow_up": []}, submission_id="submission-2")
+    with pytest.raises(SubmissionRejected, match="the table patient has no rows"):
+        load_submission(registry, nobody)
+    assert registry.connection.execute("select count(*) from current.patient").fetchall() == [(1,)]

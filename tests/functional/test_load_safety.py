@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -35,6 +36,28 @@ def on_progress(step):
 
 with Registry.open(sys.argv[1], write=True) as registry:
     load_submission(registry, sys.argv[2], on_progress=on_progress)
+"""
+
+#: Loads a submission (or, without one, derives anew) and kills itself when a given part is to be derived.
+CRASHING_IN_DERIVATION = """
+import os, signal, sys
+from blinreg.registry import build, derive
+from blinreg.registry.loading import load_submission
+from blinreg.registry.store import Registry
+
+run_step = derive.run_step
+
+def crash(connection, name, text):
+    if name == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    run_step(connection, name, text)
+
+derive.run_step = build.run_step = crash
+with Registry.open(sys.argv[1], write=True) as registry:
+    if sys.argv[3:]:
+        load_submission(registry, sys.argv[3])
+    else:
+        registry.derive()
 """
 
 HOLDING = """
@@ -80,6 +103,7 @@ def journal_kinds(registry: Registry) -> list[str]:
         ("reading patient", False),
         ("checking rows", False),
         ("storing rows", False),
+        ("deriving", False),
         ("committing", False),
         ("reading back", True),
         ("done", True),
@@ -101,6 +125,57 @@ def test_a_killed_load_happened_wholly_or_not_at_all(
         assert counts(writer) == (1, 2, 1, 1)
     with Registry.open(registry_path) as reader:
         assert status(reader).tables.row(0) == ("patient", 1, 0, 0)
+
+
+@pytest.mark.parametrize("part", ["sql/020_staging_disease_event.sql", "sql/270_analysis_attrition.sql"])
+@pytest.mark.parametrize("loads", [True, False])
+def test_nobody_sees_half_of_a_derivation(
+    registry_path: Path, folder: Path, second: Path, part: str, *, loads: bool
+) -> None:
+    load(registry_path, folder)
+    arguments = [str(registry_path), part, *([str(second)] if loads else [])]
+    killed = subprocess.run(
+        [sys.executable, "-c", CRASHING_IN_DERIVATION, *arguments], check=False, capture_output=True
+    )
+    assert killed.returncode == -signal.SIGKILL
+    names = "select patient_id from {} order by all"
+    with duckdb.connect(str(registry_path), read_only=True) as client:
+        for relation in ("submitted.patient", "current.patient", "staging.patient", "staging.disease_event"):
+            expected = [] if relation == "staging.disease_event" else [("P01",)]
+            assert client.execute(names.format(relation)).fetchall() == expected
+        assert client.execute("select count(*) from analysis.attrition").fetchall() == [(7,)]
+    with Registry.open(registry_path, write=True) as registry:
+        assert journal_kinds(registry) == ["created", "prepared", "committed"]
+        assert registry.is_derivation_current()
+        assert load_submission(registry, second).outcome == "loaded"
+
+
+def test_a_derivation_that_fails_leaves_nothing_and_shows_no_value(
+    registry: Registry, folder: Path, second: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_submission(registry, folder)
+    kept = sorted(registry.paths.submissions.iterdir())
+    steps = (("sql/bad.sql", "create table analysis.half as select 1 as one; select cast('SECRET' as integer)"),)
+    with monkeypatch.context() as patch:
+        patch.setattr("blinreg.registry.derive._steps", lambda: steps)
+        with pytest.raises(BlinregError) as caught:
+            load_submission(registry, second)
+    assert str(caught.value) == "sql/bad.sql failed: ConversionException"
+    assert caught.value.__suppress_context__
+    assert sorted(registry.paths.submissions.iterdir()) == kept
+    assert counts(registry) == (1, 2, 1, 1)
+    assert journal_kinds(registry) == ["created", "prepared", "committed"]
+    half = "select count(*) from duckdb_tables() where table_name = 'half'"
+    assert registry.connection.execute(half).fetchall() == [(0,)]
+    assert load_submission(registry, second).outcome == "loaded"
+
+
+def test_a_kept_file_that_was_damaged_is_not_what_is_read(registry_path: Path, folder: Path, second: Path) -> None:
+    name = hashlib.sha256((second / "patient.csv").read_bytes()).hexdigest()
+    kept = registry_path.with_name("registry.duckdb.submissions") / f"{name}.csv"
+    kept.write_bytes(b"damaged")
+    load(registry_path, second)
+    assert kept.read_bytes() == (second / "patient.csv").read_bytes()
 
 
 def test_a_load_killed_at_any_moment_leaves_a_registry_that_opens(
@@ -162,6 +237,9 @@ def test_a_second_process_is_told_who_holds_the_registry(registry_path: Path, mo
         with pytest.raises(RegistryLocked) as caught:
             Registry.open(registry_path, write=True, wait_seconds=0.4)
         assert 0.2 < time.monotonic() - started < 3
+        if mode == "write":
+            with pytest.raises(RegistryLocked, match=f"is locked by process {holder.pid}"):
+                Registry.open(registry_path, wait_seconds=0)
         assert str(caught.value).startswith(f"registry.duckdb is locked by process {holder.pid}; wait until it is done")
         assert caught.value.exit_code == 5
     finally:
@@ -335,6 +413,36 @@ def test_a_damaged_file_is_said_to_be_damaged(registry_path: Path, folder: Path)
     load(registry_path, folder)
     os.truncate(registry_path, 5000)
     assert "registry.duckdb cannot be read" in damaged(registry_path)
+
+
+def test_a_block_that_went_bad_is_damage_and_not_a_bug(registry_path: Path, folder: Path, second: Path) -> None:
+    load(registry_path, folder)
+    content = registry_path.read_bytes()
+    # Behind the headers: the catalogue is read at once, the rows when they are asked for.
+    with duckdb.connect(str(registry_path), read_only=True) as client:
+        blocks = "select distinct block_id from pragma_storage_info('submitted.patient') where block_id is not null"
+        (block,), *_ = client.execute(f"{blocks} and block_id >= 0 order by block_id").fetchall()
+        size = client.execute("select block_size from pragma_database_size()").fetchall()[0][0]
+    start = 3 * 4096 + block * size
+    registry_path.write_bytes(content[: start + 64] + b"x" * 1000 + content[start + 1064 :])
+    message = "registry.duckdb cannot be read: Corrupt database file"
+    with pytest.raises(RegistryDamaged, match=message), Registry.open(registry_path) as registry:
+        registry.connection.execute("select patient_id from current.patient").fetchall()
+    with pytest.raises(RegistryDamaged, match=message):
+        load(registry_path, second)
+
+
+def test_a_journal_that_cannot_be_read_is_said_to_be_so(registry_path: Path) -> None:
+    journal = registry_path.with_name("registry.duckdb.journal")
+    journal.unlink()
+    journal.mkdir()
+    assert "the journal registry.duckdb.journal cannot be read" in damaged(registry_path)
+
+
+def test_nothing_is_loaded_without_the_folder_of_originals(registry_path: Path, folder: Path) -> None:
+    shutil.rmtree(registry_path.with_name("registry.duckdb.submissions"))
+    with pytest.raises(RegistryDamaged, match=r"the folder registry\.duckdb\.submissions is missing"):
+        load(registry_path, folder)
 
 
 def test_a_journal_line_that_was_cut_short_is_taken_away_by_the_next_writer(registry_path: Path, folder: Path) -> None:

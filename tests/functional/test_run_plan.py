@@ -85,6 +85,7 @@ def test_counts_agree_from_the_registry_to_the_models(twice: tuple[Reported, Rep
     cohort = attrition.filter(pl.col("step") == "with_blinatumomab")["n_patients"][0]
     responders = attrition.filter(pl.col("step") == "responder_with_follow_up")["n_patients"][0]
 
+    assert attrition["label"].to_list()[3:5] == ["Relapsed or refractory", "With follow-up"]
     assert baseline["n_patients"][-1] == cohort
     for name in ("transplant_simon_makuch", "transplant_naive", "transplant_incidence"):
         steps = result.analysis(name).table("attrition")

@@ -93,3 +93,44 @@ def test_a_file_with_other_columns_is_refused_and_nothing_is_written(folder: Pat
 def test_a_site_id_that_would_be_refused_on_loading_is_refused_now(folder: Path) -> None:
     with pytest.raises(SubmissionRejected, match="site_id must match"):
         seal(folder, site_id="My Site", data_cutoff_date=CUTOFF, created_at=NOW)
+
+
+def test_a_folder_that_is_not_sealed_yet_says_how(folder: Path, registry: Registry) -> None:
+    with pytest.raises(SubmissionRejected, match=r"submission.json is not filled in yet; `blinreg seal FOLDER"):
+        load_submission(registry, folder)
+
+
+def test_lines_of_separators_only_are_no_rows(folder: Path, registry: Registry) -> None:
+    with (folder / "patient.csv").open("a", encoding="utf-8") as file:
+        file.write("\n,,,,,,,,,,\r\n,,,,,,,,,,\n")
+    assert seal(folder, site_id="my-site", data_cutoff_date=CUTOFF, created_at=NOW).rows["patient"] == 1
+    result = load_submission(registry, folder)
+    assert (result.n_accepted, result.n_quarantined) == (2, 0)
+
+
+def test_a_workbook_that_is_open_is_said_to_be_open(folder: Path) -> None:
+    (folder / "~$patient.xlsx").write_text("", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"patient\.xlsx is open in a spreadsheet program; save and close it"):
+        seal(folder, site_id="my-site", data_cutoff_date=CUTOFF, created_at=NOW)
+
+
+def test_an_added_column_is_to_be_taken_out(folder: Path) -> None:
+    path = folder / "patient.csv"
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([header + ",surname", *(row + ",Muster" for row in rows)]) + "\n", encoding="utf-8")
+    with pytest.raises(SubmissionRejected, match=r"unknown surname \(no such column: take it out\)") as caught:
+        seal(folder, site_id="my-site", data_cutoff_date=CUTOFF, created_at=NOW)
+    assert "Muster" not in str(caught.value)
+
+
+def test_spaces_in_a_header_are_named(folder: Path) -> None:
+    path = folder / "patient.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(",site_id,", ", site_id,"), encoding="utf-8")
+    with pytest.raises(SubmissionRejected, match="spaces around site_id"):
+        seal(folder, site_id="my-site", data_cutoff_date=CUTOFF, created_at=NOW)
+
+
+def test_a_file_that_is_no_parquet_is_named(folder: Path) -> None:
+    (folder / "patient.csv").rename(folder / "patient.parquet")
+    with pytest.raises(SubmissionRejected, match=r"patient\.parquet is not a Parquet file"):
+        seal(folder, site_id="my-site", data_cutoff_date=CUTOFF, created_at=NOW)

@@ -23,7 +23,7 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from blinreg.analyses import cox, cox_batches, cox_data, cox_passes, cox_reading
+from blinreg.analyses import cox, cox_batches, cox_chunks, cox_data, cox_reading
 from blinreg.analyses.cox_result import CoxResult
 from blinreg.schemas.errors import AnalysisError, InputError
 
@@ -64,7 +64,7 @@ ROWS = cohort()
 def kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send every fit through the compiled kernel, in chunks of 256 rows."""
     monkeypatch.setattr(cox_data, "KERNEL_ROWS", 1)
-    monkeypatch.setattr(cox_passes, "CHUNK_ROWS", 256)
+    monkeypatch.setattr(cox_chunks, "CHUNK_ROWS", 256)
 
 
 def numbers(result: CoxResult) -> NDArray[np.float64]:
@@ -100,7 +100,7 @@ OPTIONS: list[dict[str, Any]] = [
 def test_the_kernel_gives_the_numbers_of_numpy(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     small = cox(ROWS, COVARIATES, **options)
     monkeypatch.setattr(cox_data, "KERNEL_ROWS", 1)
-    monkeypatch.setattr(cox_passes, "CHUNK_ROWS", 256)
+    monkeypatch.setattr(cox_chunks, "CHUNK_ROWS", 256)
     large = cox(ROWS, COVARIATES, **options)
     assert_allclose(numbers(large), numbers(small), rtol=1e-9, atol=1e-12)
     assert_allclose(large.table["coef"], small.table["coef"], rtol=1e-11, atol=1e-12)

@@ -206,7 +206,7 @@ def test_adverse_events_keep_scales_apart_and_count_each_patient_once(views: Vie
     assert found.rows() == [
         ("any scale", 4, 3, None, None, None, None, True),
         ("CTCAE 4", 4, 2, 1, 1, 1, 0, False),
-        ("LEE 2014", 4, 1, 0, 1, 0, 0, False),
+        ("Lee 2014", 4, 1, 0, 1, 0, 0, False),
         ("not stated", 4, 1, 0, 0, 0, 1, False),
     ]
 

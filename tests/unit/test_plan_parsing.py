@@ -117,8 +117,8 @@ WRONG = {
     ),
     "unknown operator": (
         GOOD.replace("{ is =", "{ equals ="),
-        "study.toml, population rr, column indication: operator 'equals' is unknown; did you mean at_least or at_most "
-        "or in?",
+        "study.toml, population rr, column indication: operator 'equals' is unknown; known are at_least, "
+        "at_most, in, is, is_not, less_than, more_than",
     ),
     "order of a code": (
         GOOD.replace("{ is =", "{ at_least ="),
@@ -168,7 +168,7 @@ WRONG = {
     ),
     "key finding of nothing": (
         GOOD.replace('title = "A small study"', 'title = "A"\nkey_findings = ["os"]'),
-        "study.toml, study: analysis 'os' is unknown; did you mean os_model?",
+        "study.toml, study: analysis 'os' is unknown; known are os_model",
     ),
     "headline of another method": (
         GOOD + '[headline]\neffect = "os_model"\nterm = "allo_hct"\ntest = "os_model"\n',
@@ -203,7 +203,7 @@ def test_what_is_wrong_is_named(case: str) -> None:
 def test_a_population_cannot_contain_itself() -> None:
     text = GOOD + '[population.a]\ntitle = "A"\nfrom = "a"\n'
 
-    assert message(text) == "study.toml, population a: population 'a' is unknown; did you mean cohort or rr?"
+    assert message(text) == "study.toml, population a: population 'a' is unknown; known are cohort, rr"
 
 
 def test_a_shipped_plan_is_found_by_its_name() -> None:

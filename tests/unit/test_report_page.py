@@ -347,3 +347,19 @@ def test_a_plan_without_headline_has_a_report_too(invented_views: Callable[..., 
 )
 def test_p_values_are_written_as_journals_do(value: float, shown: str) -> None:
     assert wording.p_value(value) == shown
+
+
+def test_the_first_screen_says_which_numbers_are_adjusted(page: Element) -> None:
+    labels = [element.text for element in page.all("span", **{"class": "card-label"})]
+    assert labels[:2] == [
+        "Hazard ratio, time-dependent Cox model, adjusted",
+        "Mantel-Byar test, Simon-Makuch curves, not adjusted",
+    ]
+
+
+def test_codes_are_written_as_a_clinician_writes_them(page: Element) -> None:
+    text = " ".join(page.text.split())
+    for wanted in ("× 10⁹/L", "MRD negativity: ", "Lee 2014"):
+        assert wanted in text
+    for unwanted in ("10^9/L", "LEE 2014"):
+        assert unwanted not in text

@@ -7,7 +7,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from blinreg.analyses import cumulative_incidence, kaplan_meier, log_rank, mantel_byar, simon_makuch
+from blinreg.analyses import (
+    cumulative_incidence,
+    follow_up,
+    gray,
+    kaplan_meier,
+    landmark,
+    log_rank,
+    mantel_byar,
+    multistate,
+    rmst,
+    simon_makuch,
+)
 from blinreg.analyses.intervals import pointwise_limits
 from blinreg.schemas.errors import InputError
 
@@ -128,6 +139,36 @@ def test_what_is_stamped_on_a_curve(crossing: pl.DataFrame) -> None:
     assert found.landmark == 15
     assert found.notes == ()
     assert found.median.select("group", "n", "n_events").rows() == [(0, 4, 2), (1, 2, 1)]
+
+
+def test_every_result_says_n_events_ties_and_time_unit(crossing: pl.DataFrame) -> None:
+    groups = plain([3, 5, 6, 9, 9], [1, 0, 1, 1, 0], arm=["a", "a", "b", "b", "a"])
+    named: dict[str, Any] = {"by": "arm", "time_unit": "weeks", **PLAIN}
+    curves_first, hypergeometric = "events before censorings", "hypergeometric"
+    found = [
+        (kaplan_meier(groups, **named), curves_first),
+        (cumulative_incidence(groups, **named), curves_first),
+        (rmst(groups, tau=6, **named), curves_first),
+        (follow_up(groups, **named), "ends of follow-up before events"),
+        (follow_up(groups, method="survivors", **named), "ends of follow-up before events"),
+        (log_rank(groups, **named), hypergeometric),
+        (gray(groups, **named), None),
+    ]
+    for result, ties in found:
+        assert (result.n, result.n_events, result.time_unit) == (5, 3, "weeks"), type(result).__name__
+        assert result.ties == ties if ties else result.ties
+    for result, ties in [
+        (simon_makuch(crossing, time_unit="weeks"), curves_first),
+        (mantel_byar(crossing, time_unit="weeks"), hypergeometric),
+        (landmark(crossing, landmarks=[15], time_unit="weeks"), hypergeometric),
+    ]:
+        assert (result.n, result.n_events, result.time_unit, result.ties) == (5, 3, "weeks", ties)
+    entered = groups.with_columns(
+        id=pl.int_range(pl.len()), entered=pl.when(pl.col("event") == 1).then(pl.lit("dead")).otherwise(None)
+    )
+    states = multistate(entered, id="id", from_state=None, to_state="entered", start=None, stop="days")
+    assert (states.n, states.n_transitions, states.time_unit) == (5, 3, "days")
+    assert states.ties == "transitions before censorings"
 
 
 def test_incomplete_rows_are_counted_on_every_result() -> None:

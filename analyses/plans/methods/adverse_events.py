@@ -18,6 +18,9 @@ from blinreg.schemas.views import view
 
 POOLED = "any scale"
 NO_EVENT = "no_event"
+
+#: Scales that are not abbreviations throughout.
+_SCALE_WORDS = {"lee_2014": "Lee 2014", "no_scale": "not stated"}
 _SEVERE = 3
 _GRADES = range(1, 6)
 
@@ -108,7 +111,7 @@ def _row(category: str, label: str, scale: str, events: pl.DataFrame, n_evaluabl
         "category": category,
         "label": label,
         "grade_scale": scale,
-        "scale": scale if pooled else spoken(scale).upper().replace("NO SCALE", "not stated"),
+        "scale": scale if pooled else _SCALE_WORDS.get(scale) or spoken(scale).upper(),
         "n_evaluable": n_evaluable,
         "n_any_grade": events["patient_id"].n_unique(),
         "is_all": pooled,

@@ -13,6 +13,13 @@ from blinreg.analyses.plans.outcome import Outcome, ResultTable
 from blinreg.analyses.plans.task import Task
 from blinreg.analyses.plans.vocabulary import spoken
 
+#: Steps whose code does not read well with spaces for underscores.
+_WORDS = {
+    "relapsed_refractory": "Relapsed or refractory",
+    "with_follow_up": "With follow-up",
+    "responder_with_follow_up": "Responder with follow-up",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttritionOptions(Options):
@@ -39,8 +46,9 @@ def _run(_options: AttritionOptions, task: Task) -> Outcome:
 
 
 def _in_words(steps: pl.DataFrame) -> pl.DataFrame:
-    labels = [sentence_case(spoken(step)) for step in steps["step"]]
-    return steps.sort("step_number").with_columns(pl.Series("label", labels, dtype=pl.String))
+    ordered = steps.sort("step_number")
+    labels = [_WORDS.get(step) or sentence_case(spoken(step)) for step in ordered["step"]]
+    return ordered.with_columns(pl.Series("label", labels, dtype=pl.String))
 
 
 def _summarise(_options: AttritionOptions, tables: Tables) -> str:

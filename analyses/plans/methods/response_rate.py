@@ -23,6 +23,8 @@ class ResponseRateOptions(Options):
     ----------
     outcome : str
         0/1 variable; patients in whom it is not known count as non-responders.
+    outcome_label : str
+        What the outcome is called here, such as "MRD negativity"; by default the plan's label of the variable.
     categories : str
         Variable whose every level gets a rate of its own, such as CR with MRD negativity.
     subgroups : tuple of str
@@ -32,6 +34,7 @@ class ResponseRateOptions(Options):
 
     # The outcome and its categories are what is counted, not something used early: no `use`.
     outcome: str = option(Role.VARIABLE, default="is_responder")
+    outcome_label: str = option(default="")
     categories: str = option(Role.VARIABLE, default="")
     subgroups: tuple[str, ...] = option(Role.VARIABLE, default=(), use="groups by")
     conf_level: float = option(default=0.95, minimum=0.5, maximum=0.999)
@@ -45,8 +48,8 @@ def _run(options: ResponseRateOptions, task: Task) -> Outcome:
         raise AnalysisError(
             f"nobody is in population {options.population}", next_step="look at the conditions of the population"
         )
-    label = task.plan.label
-    parts = [_rates(frame, "__responded", None, options, variable="", label=label(options.outcome))]
+    label = options.outcome_label or task.plan.label(options.outcome)
+    parts = [_rates(frame, "__responded", None, options, variable="", label=label)]
     if options.categories:
         for level in _levels(frame[options.categories]):
             counted = frame.with_columns((pl.col(options.categories) == level).fill_null(value=False).alias("__is"))
@@ -70,7 +73,7 @@ def _run(options: ResponseRateOptions, task: Task) -> Outcome:
     return Outcome(
         tables=(
             ResultTable(
-                title="Response",
+                title=label,
                 frame=pl.concat(parts),
                 shown=(
                     text_column("Response or subgroup", "label"),

@@ -70,7 +70,7 @@ def _label(plan: Plan, variable: str, level: str | None) -> str:
         return plan.label(variable) if bare else f"{plan.label(variable)}: {plan.say(variable, level)}"
     unit = ""
     if variable in known_variables() and known_variables()[variable].column.unit:
-        unit = f", {known_variables()[variable].column.unit}"
+        unit = f", {known_variables()[variable].column.unit.replace('10^9', '× 10⁹')}"
     return f"{plan.label(variable)}{unit}"
 
 

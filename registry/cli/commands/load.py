@@ -16,7 +16,7 @@ import polars as pl
 from blinreg.registry.cli.console import Console, text_table
 from blinreg.registry.loading import LoadResult, load_submission
 from blinreg.registry.store import Registry
-from blinreg.schemas.errors import SubmissionRejected
+from blinreg.schemas.errors import BlinregError, SubmissionRejected, UsageError
 
 NAME = "load"
 HELP = "load submissions into a registry"
@@ -49,7 +49,11 @@ def describe(result: LoadResult) -> str:
         table = text_table(["severity", "file", "line", "column", "what is wrong"], rows)
         lines += ["  " + line for line in table.splitlines()]
     if result.violations.height > SHOWN:
-        lines.append(f"  and {result.violations.height - SHOWN} more: select * from quality.violation")
+        lines.append(f"  and {result.violations.height - SHOWN} more: `blinreg status REGISTRY --findings` lists all")
+    if result.n_held_back:
+        lines.append("  held back: sound rows that belong to a quarantined row, such as their patient's")
+    if result.n_quarantined:
+        lines.append("  next: correct these rows in the files, seal the folder and load it again")
     return "\n".join(lines)
 
 
@@ -79,6 +83,9 @@ def _teller(console: Console, folder: Path, number: int, total: int) -> Callable
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Load every submission named."""
+    for folder in args.submissions:
+        if not folder.is_dir():
+            raise UsageError(f"there is no folder {folder.name}", next_step="check the names; nothing was loaded")
     texts: list[str] = []
     data: list[dict[str, Any]] = []
     total = len(args.submissions)
@@ -89,8 +96,22 @@ def run(args: argparse.Namespace, console: Console) -> int:
             except SubmissionRejected as rejection:
                 console.error(rejection)
                 texts.append(f"{folder.name}: rejected, nothing of it was loaded")
-                data.append({"outcome": "rejected", "folder": str(folder), "exit_code": rejection.exit_code})
+                data.append(
+                    {
+                        "outcome": "rejected",
+                        "folder": str(folder),
+                        "message": rejection.what,
+                        "next_step": rejection.next_step,
+                        "exit_code": rejection.exit_code,
+                    }
+                )
                 continue
+            except Exception as error:
+                # What was loaded before stays loaded, so it is said before the error is.
+                if data:
+                    code = error.exit_code if isinstance(error, BlinregError) else BlinregError.exit_code
+                    console.result("\n".join(texts), {"submissions": data, "exit_code": code})
+                raise
             texts.append(describe(result))
             data.append(as_data(result) | {"folder": str(folder)})
     exit_code = max(int(entry["exit_code"]) for entry in data)

@@ -155,6 +155,25 @@ def test_one_sided_log_rank(
     same([found.z], [(-1 if of == 1 else 1) * expected["z2"]])
 
 
+DIRECTIONS: dict[str, tuple[str, tuple[Any, Any], dict[str, Any]]] = {
+    "mgus2": ("sex", ("F", "M"), {"id": "id", "start": None, "stop": "futime", "event": "death"}),
+    "bmt": ("z10", (0, 1), {"id": "id", "start": None, "stop": "t2", "event": "d3"}),
+}
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_the_direction_of_one_sided_tests(widened: dict[str, Any], rows_of: RowsOf, same: Same, name: str) -> None:
+    """The second group has more events than expected, so it lives shorter, and the first longer."""
+    expected = widened["one_sided"][name]
+    by, (first, second), columns = DIRECTIONS[name]
+    for alternative, opposite in (("longer", "shorter"), ("shorter", "longer")):
+        found = log_rank(rows_of(name), by, alternative=alternative, of=second, **columns)
+        mirrored = log_rank(rows_of(name), by, alternative=opposite, of=first, **columns)
+        same([found.z, found.p_value], [expected["z"], expected[alternative]])
+        same([mirrored.z, mirrored.p_value], [-expected["z"], expected[alternative]])
+    assert expected["z"] > 0
+
+
 def test_one_sided_log_rank_with_strata(reference: dict[str, Any], rows_of: RowsOf, same: Same) -> None:
     found = log_rank(rows_of("veteran"), "trt", strata=["celltype"], alternative="longer", of=2, **VETERAN)
     expected = reference["veteran_trt_strata"]

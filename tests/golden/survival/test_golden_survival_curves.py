@@ -66,6 +66,20 @@ def test_simon_makuch_in_bone_marrow_transplants(
         same(read["se"], [row["se"] for row in expected], rtol=1e-7)
 
 
+@pytest.mark.parametrize("landmark", ["0", "400", "1000"])
+def test_simon_makuch_with_three_states(widened: dict[str, Any], rows_of: RowsOf, same: Same, landmark: str) -> None:
+    """Primary biliary cholangitis, by oedema as it changes; a patient dies on day 400, the landmark."""
+    expected = widened["simon_makuch"][landmark]
+    found = simon_makuch(rows_of("pbc_oedema"), "oedema", landmark=float(landmark), id="id", event="death")
+    deaths = found.table.filter(pl.col("n_events") > 0)
+    for column, theirs in (("group", "group"), ("time", "time"), ("n_at_risk", "n_risk"), ("n_events", "n_event")):
+        assert deaths[column].to_list() == expected[theirs]
+    same(deaths["survival"], expected["surv"])
+    same(deaths["se"], expected["se"], rtol=1e-7)
+    same(deaths["lower"], expected["lower"])
+    same(deaths["upper"], expected["upper"])
+
+
 def test_veteran_curve_and_median_with_log_interval(heart: dict[str, Any], rows_of: RowsOf, same: Same) -> None:
     expected = heart["veteran_km"]
     found = kaplan_meier(rows_of("veteran"), conf_type="log", **VETERAN)
