@@ -33,6 +33,7 @@ def rebuild(damaged: str | Path, new: str | Path) -> tuple[LoadResult, ...]:
     The order is that of the damaged registry's journal; submissions that the journal does
     not have, or all of them if it cannot be read, follow in the order of ``created_at``.
     Of these, what is refused is passed over: a load that was cut short leaves its files too.
+    What the journal calls aborted is left out.
     The damaged registry is left as it is.
 
     Parameters
@@ -94,13 +95,16 @@ def _in_order(paths: RegistryPaths) -> Iterator[_Original]:
             )
         manifest = parse_manifest(text, now=now)
         found[manifest.submission_id, manifest.content_sha256] = _Original(file, manifest)
-    for key in _acknowledged(paths):
+    for key in _in_journal(paths, "committed"):
         if key in found:
             yield replace(found.pop(key), is_acknowledged=True)
+    # What was tried and not kept was never said to be loaded.
+    for key in _in_journal(paths, "aborted"):
+        found.pop(key, None)
     yield from sorted(found.values(), key=lambda original: original.manifest.created_at)
 
 
-def _acknowledged(paths: RegistryPaths) -> list[tuple[str, str]]:
+def _in_journal(paths: RegistryPaths, kind: str) -> list[tuple[str, str]]:
     try:
         entries = Journal(paths).read()
     except RegistryDamaged:
@@ -108,5 +112,5 @@ def _acknowledged(paths: RegistryPaths) -> list[tuple[str, str]]:
     return [
         (entry.facts["submission_id"], entry.facts["content_sha256"])
         for entry in entries
-        if entry.kind == "committed" and entry.facts["outcome"] == "accepted"
+        if entry.kind == kind and entry.facts["outcome"] == "accepted"
     ]

@@ -197,6 +197,18 @@ def test_a_new_registry_is_made_of_the_kept_submissions(
         assert patients(new) == ["P03", "P11"]
 
 
+def test_what_the_journal_calls_aborted_is_left_out(registry: Registry, send: Make, tmp_path: Path) -> None:
+    send("P01", submission_id="a1", created_at="2020-06-01T00:00:00Z")
+    send("P02", submission_id="a2", created_at="2020-07-01T00:00:00Z")
+    # As if the process had died before the second commit.
+    lines = registry.paths.journal.read_bytes().splitlines(keepends=True)
+    registry.paths.journal.write_bytes(b"".join(lines[:-1]))
+    facts = registry.journal.read()[-1].facts
+    registry.journal.append("aborted", facts)
+    registry.close()
+    assert [result.submission_id for result in rebuild(registry.path, tmp_path / "new.duckdb")] == ["a1"]
+
+
 def test_a_kept_file_that_was_changed_is_not_passed_over(registry: Registry, send: Make, tmp_path: Path) -> None:
     send("P01", "P02")
     registry.close()
