@@ -93,7 +93,7 @@ def distinct(values: Compact) -> Compact:
     return (np.flatnonzero(present) + low).astype(values.dtype)
 
 
-def ranks(values: Compact, among: Compact, *, side: str) -> NDArray[np.intp]:
+def ranks(values: Compact, among: Compact, *, side: str) -> NDArray[np.integer]:
     """Count for each value how many of the increasing values ``among`` are below it ("left") or not above ("right").
 
     Examples
@@ -106,8 +106,13 @@ def ranks(values: Compact, among: Compact, *, side: str) -> NDArray[np.intp]:
     if table is None:
         return np.searchsorted(among, values, side=how)
     low, high = table
-    looked_up = np.searchsorted(among, np.arange(low, high + 1), side=how)
-    return looked_up[values.astype(np.intp) - low]
+    looked_up = np.searchsorted(among, np.arange(low, high + 1), side=how).astype(np.uint32)
+    out = np.empty(len(values), dtype=np.uint32)
+    for begin in range(0, len(values), _CHUNK):
+        index = values[begin : begin + _CHUNK].astype(np.intp)
+        index -= low
+        np.take(looked_up, index, out=out[begin : begin + _CHUNK], mode="clip")
+    return out
 
 
 class TextCodes:

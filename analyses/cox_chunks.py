@@ -77,18 +77,18 @@ class ChunkedRows:
             self.decoder.fill(rows, part, x)
             yield x, part
 
-    def chunk(self, x: Array, rows: PlacedRows, part: slice, raw: Array | None, shift: Array) -> kernel.Chunk:
-        """Make the kernels' form of some rows; without coefficients, relative risks are left at zero."""
-        size = x.shape[1]
-        w = np.zeros(size)
-        weight = np.ones(size) if rows.weight is None else rows.weight[part].astype(np.float64)
-        if raw is not None:
+    def chunk(self, x: Array, rows: PlacedRows, part: slice, raw: Array, shift: Array) -> kernel.Chunk:
+        """Make the kernels' form of some rows at coefficients (p,), not scaled."""
+        weight = np.ones(x.shape[1]) if rows.weight is None else rows.weight[part].astype(np.float64)
+        if raw.any() or rows.offset is not None:
             w = self._predictor(x, rows, part, raw)
             if shift.any():
                 w -= shift[0] if rows.stratum is None else shift[rows.stratum[part]]
             np.exp(w, out=w)
             if rows.weight is not None:
                 w *= weight
+        else:
+            w = weight.copy()
         first, last = (slots[part].astype(np.uint32, copy=False) for slots in (rows.first, rows.last))
         return kernel.Chunk(x, w, weight, first, last, rows.event[part])
 

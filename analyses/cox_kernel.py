@@ -10,7 +10,7 @@ state. A row's arithmetic never depends on the rows beside it, only sums do.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
@@ -40,25 +40,15 @@ class Chunk(NamedTuple):
     event: Flags
 
 
-class RiskTables(NamedTuple):
-    """Sums of w and w x (slots, p + 1): entries less exits, and over those who fail."""
-
-    net: Array
-    tied: Array
-
-
-class HazardTables(NamedTuple):
-    """Hazard (slots,): cumulated before each slot, and what Efron's rule takes off who fails there."""
-
-    before: Array
-    tied: Array
-
-
 class ResidualTables(NamedTuple):
-    """As `HazardTables`, for the hazard and each covariate (slots, p + 1); mean of each covariate (slots, p)."""
+    """Of the hazard, and of the hazard times the mean of the risk set for each covariate; and that mean.
 
-    before: Array
-    tied: Array
+    ``leave`` (2, slots, p + 1) and ``enter`` (slots, p + 1) as in `weigh_by_hazard`;
+    ``mean`` (slots, p) for those who fail, by the slot they leave at.
+    """
+
+    leave: Array
+    enter: Array
     mean: Array
 
 
@@ -103,43 +93,59 @@ def _predict(x: Array, coef: Array, out: Array) -> None:
             out[i] += b * xj[i]
 
 
-def _add_rows(rows: Chunk, tables: RiskTables) -> None:
-    """Add w (1, x) of each row to ``net`` where it leaves or ``tied`` where it fails; take it off where it enters."""
+def _centre(values: NDArray[Any], centre: float, out: Array) -> None:
+    """Write ``values - centre`` (m,) to ``out``, whatever their type."""
+    for i in range(len(values)):
+        out[i] = values[i] - centre
+
+
+def _add_rows(rows: Chunk, table: Array) -> None:
+    """Add w (1, x) of each row to ``table`` (2, slots, p + 1): where it leaves, apart for those who fail.
+
+    At the slot where a row enters it is taken off again from the plane of those who do
+    not fail. Two loops without a guess for the processor to get wrong: who fails is an
+    index, and who enters late is listed first.
+    """
     x, w, first, last, event = rows.x, rows.w, rows.first, rows.last, rows.event
-    net, tied, one = tables.net, tables.tied, np.uint32(1)
+    p, n_late = x.shape[0], 0
+    late = np.empty(len(w), np.int64)
     for i in range(len(w)):
-        wi = w[i]
-        leaving = tied[last[i] - one] if event[i] else net[last[i]]
+        wi, leaving = w[i], table[event[i], last[i]]
         leaving[0] += wi
-        for j in range(x.shape[0]):
+        for j in range(p):
             leaving[j + 1] += wi * x[j, i]
-        if first[i] > 0:
-            entering = net[first[i]]
-            entering[0] -= wi
-            for j in range(x.shape[0]):
-                entering[j + 1] -= wi * x[j, i]
+        late[n_late] = i
+        n_late += first[i] > 0
+    for k in range(n_late):
+        i = late[k]
+        wi, entering = w[i], table[0, first[i]]
+        entering[0] -= wi
+        for j in range(p):
+            entering[j + 1] -= wi * x[j, i]
 
 
 def _count_events(rows: Chunk, count: Array, total: Array, observed: Array) -> None:
-    """Add up the rows that fail: number and weight by slot (slots,), weight times x over all (p,)."""
-    x, weight, last, event, one = rows.x, rows.weight, rows.last, rows.event, np.uint32(1)
+    """Add up the rows that fail: number and weight by the slot they leave at (slots,), weight times x over all (p,)."""
+    x, weight, last, event = rows.x, rows.weight, rows.last, rows.event
     for i in range(len(last)):
-        if event[i]:
-            count[last[i] - one] += 1.0
-            total[last[i] - one] += weight[i]
-            for j in range(x.shape[0]):
-                observed[j] += weight[i] * x[j, i]
+        count[last[i]] += event[i]
+        total[last[i]] += event[i] * weight[i]
+    for j in range(x.shape[0]):
+        xj, found = x[j], 0.0
+        for i in range(len(last)):
+            found += event[i] * weight[i] * xj[i]
+        observed[j] += found
 
 
-def _weigh_by_hazard(rows: Chunk, hazard: HazardTables) -> None:
-    """Multiply each w by the hazard the row lives through."""
+def _weigh_by_hazard(rows: Chunk, leave: Array, enter: Array) -> None:
+    """Multiply each w by the hazard the row lives through.
+
+    That is ``leave`` (2, slots) where it leaves, apart for those who fail, less
+    ``enter`` (slots,) where it enters.
+    """
     w, first, last, event = rows.w, rows.first, rows.last, rows.event
-    before, tied, one = hazard.before, hazard.tied, np.uint32(1)
     for i in range(len(w)):
-        lived = before[last[i]] - before[first[i]]
-        if event[i]:
-            lived -= tied[last[i] - one]
-        w[i] *= lived
+        w[i] *= leave[event[i], last[i]] - enter[first[i]]
 
 
 def _add_products(x: Array, c: Array, out: Array) -> None:
@@ -195,34 +201,25 @@ def _add_tie_sums(ties: TieTable, efron: bool, begin: int, out: Array) -> None:
         out[i, 5] = each * (logs + np.log(product)) + ties.weight[k] * np.log(s0)
 
 
-def _add_cluster_scores(rows: Chunk, hazard: ResidualTables, clusters: Slots, low: int, out: Array) -> None:
-    """Add the weighted score residuals of the rows to their clusters, from number ``low`` on, in ``out`` (some, p).
-
-    ``before`` and ``tied`` have a column for the hazard and, for each covariate, one for
-    the hazard times the mean of the risk set; ``mean`` is that mean over the tie terms.
-    """
+def _add_cluster_scores(rows: Chunk, tables: ResidualTables, clusters: Slots, low: int, out: Array) -> None:
+    """Add the weighted score residuals of the rows to their clusters, from number ``low`` on, in ``out`` (some, p)."""
     x, w, weight, first, last, event = rows
-    before, tied, mean, one = hazard.before, hazard.tied, hazard.mean, np.uint32(1)
     high = low + len(out)
     for i in range(len(w)):
         if clusters[i] < low or clusters[i] >= high:
             continue
-        leave, enter, target = before[last[i]], before[first[i]], out[clusters[i] - low]
-        lived = leave[0] - enter[0]
-        if event[i]:
-            failing = last[i] - one
-            lived -= tied[failing, 0]
-            for j in range(x.shape[0]):
-                drift = leave[j + 1] - enter[j + 1] - tied[failing, j + 1]
-                target[j] += weight[i] * (x[j, i] - mean[failing, j]) - w[i] * (x[j, i] * lived - drift)
-        else:
-            for j in range(x.shape[0]):
-                target[j] -= w[i] * (x[j, i] * lived - (leave[j + 1] - enter[j + 1]))
+        leave, enter = tables.leave[event[i], last[i]], tables.enter[first[i]]
+        target, mean = out[clusters[i] - low], tables.mean[last[i]]
+        lived, failing = leave[0] - enter[0], event[i] * weight[i]
+        for j in range(x.shape[0]):
+            drift = leave[j + 1] - enter[j + 1]
+            target[j] += failing * (x[j, i] - mean[j]) - w[i] * (x[j, i] * lived - drift)
 
 
+centre = _compiled(_centre)
 predict = _compiled(_predict)
 add_rows = _compiled(_add_rows)
-count_events = _compiled(_count_events)
+count_events = _compiled(_count_events, reorder=True)
 weigh_by_hazard = _compiled(_weigh_by_hazard)
 add_products = _compiled(_add_products, reorder=True)
 add_tie_sums = _compiled(_add_tie_sums)

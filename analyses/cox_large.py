@@ -24,7 +24,7 @@ from blinreg.analyses.workers import Workers
 from blinreg.schemas.errors import InputError
 
 #: One row in so many makes the sample for the first guess; prime, as a subject's rows repeat in short patterns.
-GUESS_STEP = 17
+GUESS_STEP = 37
 #: Rows a sample has at least.
 GUESS_ROWS = 16_384
 #: A guess is refined until what is left is small beside the sample's own error.

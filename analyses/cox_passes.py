@@ -147,18 +147,13 @@ class KernelLikelihood:
 
     def _sums(self, raw: Array) -> RiskSums:
         shift = self._rows.shift(raw)
-        n_slots, width = self._grid.n_slots, self._p + 1
+        shape = (2, self._grid.n_slots, self._p + 1)
 
-        def work(x: Array, rows: PlacedRows, part: slice, tables: kernel.RiskTables) -> None:
-            kernel.add_rows(self._rows.chunk(x, rows, part, raw, shift), tables)
+        def work(x: Array, rows: PlacedRows, part: slice, table: tuple[Array]) -> None:
+            kernel.add_rows(self._rows.chunk(x, rows, part, raw, shift), table[0])
 
-        def empty() -> kernel.RiskTables:
-            return kernel.RiskTables(np.zeros((n_slots, width)), np.zeros((n_slots, width)))
-
-        net, tied = _added(self._rows.run(empty, work, lanes=self._lanes))
-        # Who fails at slot k has left by slot k + 1, which is of the same stratum.
-        net[1:] += tied[:-1]
-        at_risk = self._from_the_end(net)
+        (table,) = _added(self._rows.run(lambda: (np.zeros(shape),), work, lanes=self._lanes))
+        at_risk, tied = self._from_the_end(table[0] + table[1]), _earlier(table[1])
         s0, t0 = np.ascontiguousarray(at_risk[:, 0]), np.ascontiguousarray(tied[:, 0])
         self._check_digits(s0)
         terms = self._tie_sums(s0, t0)
@@ -172,11 +167,12 @@ class KernelLikelihood:
         """Sum x x' weighted by relative risk times the hazard lived through (p, p)."""
         raw = coef / self.scale
         shift = self._rows.shift(raw)
-        hazard = kernel.HazardTables(self._before(sums.c[0, 1]), np.ascontiguousarray(sums.c[1, 1]))
+        enter = self._before(sums.c[0, 1])
+        leave = np.stack([enter, enter - _later(sums.c[1, 1])])
 
         def work(x: Array, rows: PlacedRows, part: slice, second: Array) -> None:
             chunk = self._rows.chunk(x, rows, part, raw, shift)
-            kernel.weigh_by_hazard(chunk, hazard)
+            kernel.weigh_by_hazard(chunk, leave, enter)
             kernel.add_products(x, chunk.w, second)
 
         (lower,) = _added([(second,) for second in self._rows.run(lambda: np.zeros((self._p, self._p)), work)])
@@ -202,7 +198,7 @@ class KernelLikelihood:
 
         def work(x: Array, rows: PlacedRows, part: slice, state: tuple[Array, Array, Array, Array]) -> None:
             count, weight, observed, offsets = state
-            chunk = self._rows.chunk(x, rows, part, None, np.zeros(self._grid.n_strata))
+            chunk = self._rows.chunk(x, rows, part, np.zeros(self._p), np.zeros(self._grid.n_strata))
             kernel.count_events(chunk, count, weight, observed)
             if rows.offset is not None:
                 self._decoder.fill_offset(rows, part, chunk.w)
@@ -212,7 +208,7 @@ class KernelLikelihood:
             return np.zeros(n_slots), np.zeros(n_slots), np.zeros(self._p), np.zeros(1)
 
         count, weight, observed, offsets = _added(self._rows.run(empty, work, lanes=self._lanes))
-        return count, weight, observed, float(offsets[0])
+        return _earlier(count), _earlier(weight), observed, float(offsets[0])
 
     def _tie_sums(self, s0: Array, t0: Array) -> Array:
         ties = kernel.TieTable(s0, t0, self._count, self._weight)
@@ -227,10 +223,11 @@ class KernelLikelihood:
         c, s1, t1 = sums.c, sums.s1, sums.t1
         drift = c[0, 2][:, None] * s1 - c[1, 2][:, None] * t1
         tied = c[1, 2][:, None] * s1 - c[2, 2][:, None] * t1
-        before = self._before(np.column_stack([c[0, 1], drift]))
+        enter = self._before(np.column_stack([c[0, 1], drift]))
+        leave = np.stack([enter, enter - _later(np.column_stack([c[1, 1], tied]))])
         weight = np.where(self._weight > 0, self._weight, 1.0)
         mean = (c[0, 1][:, None] * s1 - c[1, 1][:, None] * t1) / weight[:, None]
-        return kernel.ResidualTables(before, np.column_stack([c[1, 1], tied]), np.ascontiguousarray(mean))
+        return kernel.ResidualTables(leave, enter, _later(mean))
 
     def _from_the_end(self, net: Array) -> Array:
         """Sum what comes after each slot within its stratum (slots, q)."""
@@ -262,6 +259,20 @@ def _lanes(n_rows: int, n_slots: int, p: int) -> int:
     while lanes > 2 and lanes * n_slots * _ROWS_A_SLOT > n_rows:
         lanes //= 2
     return lanes if lanes * n_slots * (p + 1) * 16 <= TABLE_BYTES else 1
+
+
+def _later(values: Array) -> Array:
+    """Move values of event slots (slots, ...) to the slot after, where who fails leaves: it is of the same stratum."""
+    out = np.zeros_like(values)
+    out[1:] = values[:-1]
+    return out
+
+
+def _earlier(values: Array) -> Array:
+    """Move values from the slot that who fails leaves at (slots, ...) to the event's."""
+    out = np.zeros_like(values)
+    out[:-1] = values[1:]
+    return out
 
 
 def _symmetric(lower: Array) -> Array:

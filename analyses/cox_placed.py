@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from blinreg.analyses import cox_kernel as kernel
 from blinreg.analyses.compact import Compact, ranks
 from blinreg.analyses.cox_reading import CoxTable, RawRows
 from blinreg.analyses.cox_sums import Array
@@ -141,10 +142,11 @@ class Grid:
             last[part] = ranks(rows[names.stop][part], self.times, side="right") + base
             if names.start is not None:
                 entry = ranks(rows[names.start][part], self.times, side="right")
-                first[part] = np.where(entry > 0, entry + base, 0)
+                first[part] = entry if stratum is None else np.where(entry > 0, entry + base, 0)
         optional = [None if name is None else rows[name] for name in (names.weights, names.offset)]
         covariates = {name: rows[name] for name in names.covariates}
-        event = rows[names.event].astype(np.uint8, copy=False)
+        # A column of the caller's frame may not be written to, which to the compiler is another type.
+        event = np.require(rows[names.event], np.uint8, "W")
         return PlacedRows(covariates, first, last, event, stratum, optional[0], optional[1])
 
 
@@ -181,12 +183,12 @@ class Decoder:
     def fill(self, rows: PlacedRows, part: slice, out: Array) -> None:
         """Write the centred terms of some rows to ``out`` (p, m)."""
         for j, term in enumerate(self.terms):
-            centre: Any = self.centre[j, 0] if self.is_common[j] else self.centre[j][_strata(rows)[part]]
-            if len(term.factors) == 1 and term.factors[0].level is None:
-                np.subtract(rows.columns[term.factors[0].column][part], centre, out=out[j])
-            else:
-                fill_term(rows, part, term, self.codes, out[j])
-                out[j] -= centre
+            (first, *others), is_common = term.factors, self.is_common[j]
+            if is_common and not others and first.level is None:
+                kernel.centre(rows.columns[first.column][part], self.centre[j, 0], out[j])
+                continue
+            fill_term(rows, part, term, self.codes, out[j])
+            out[j] -= self.centre[j, 0] if is_common else self.centre[j][_strata(rows)[part]]
 
     def fill_offset(self, rows: PlacedRows, part: slice, out: Array) -> None:
         """Write the centred offset of some rows to ``out`` (m,): zero where there is none."""
