@@ -59,7 +59,9 @@ def test_every_kind_of_frame_gives_the_same(kind: str, connection: duckdb.DuckDB
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_absent_column_is_named_with_its_neighbours(kind: str, connection: duckdb.DuckDBPyConnection) -> None:
     table = pa.table({"allo_hct": [1], "age_years": [50]})
-    message = "no column is called alo_hct, tstop; alo_hct: did you mean allo_hct?; tstop: known are age_years, allo_hct"
+    message = (
+        "no column is called alo_hct, tstop; alo_hct: did you mean allo_hct?; tstop: known are age_years, allo_hct"
+    )
     with pytest.raises(InputError, match=re.escape(message)):
         to_frame(as_kind(kind, table, connection), ["alo_hct", "age_years", "tstop"])
 
