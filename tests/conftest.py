@@ -11,10 +11,16 @@ import duckdb
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import settings
 
 from blinreg.registry.derive import sql_files
 from blinreg.schemas.model import Type
 from blinreg.schemas.views import VIEWS
+
+# The suite draws the same examples every time; `pytest --hypothesis-profile=explore` looks for new ones.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("suite")
 
 Views = dict[str, pl.DataFrame]
 DTYPES = {Type.INTEGER: pl.Int64, Type.NUMBER: pl.Float64, Type.DATE: pl.Date}
