@@ -20,7 +20,7 @@ _PLACED_AT_ONCE = 1_000_000
 # squares of centred values then keep all but two of their digits.
 _NEAR = 10.0
 #: Rows a sample has at least, for centring and for the first guess of the coefficients.
-SAMPLE_ROWS = 65_536
+SAMPLE_ROWS = 16_384
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -138,8 +138,8 @@ class Bench:
         words = [f"{seconds(wall)} (processor {seconds(cpu)}; first fit {seconds(found['first'])})", memory]
         if other is not None:
             name = case.versus if case.versus != "R" else other["version"]
-            versus = statistics.median(other["wall"])
-            words.append(f"{name} {seconds(versus)}: {versus / wall:.0f}x")
+            versus, spent = statistics.median(other["wall"]), statistics.median(other["cpu"])
+            words.append(f"{name} {seconds(versus)}: {versus / wall:.0f}x (of processor time {spent / cpu:.0f}x)")
         if case.target:
             words.append(f"target {case.target}")
         print(f"{case.name}: " + "; ".join(words), flush=True)
