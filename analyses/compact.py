@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-#: An array of uint8, int16, int32, float32 or float64.
+#: An array of uint8, int16, int32, float32 or float64; of 64-bit integers where nothing less holds them.
 Compact: TypeAlias = NDArray[Any]
 
 _CHUNK = 65_536
@@ -31,8 +31,15 @@ class CompactColumn:
     high: float
 
 
-def compact_numbers(column: pl.Series) -> CompactColumn:
+def compact_numbers(column: pl.Series, *, own: bool = False) -> CompactColumn:
     """Take a numeric or boolean column.
+
+    Parameters
+    ----------
+    column : polars.Series
+        Missing values become not-a-number.
+    own : bool
+        Never share memory with the column: a column of a batch keeps the whole batch alive.
 
     Examples
     --------
@@ -52,13 +59,13 @@ def compact_numbers(column: pl.Series) -> CompactColumn:
     low, high = float(values.min()), float(values.max())
     whole = _whole_type(low, high)
     if values.dtype.kind in "iu":
-        return CompactColumn(values.astype(whole or np.float64, copy=False), low, high)
+        return CompactColumn(values.astype(whole or values.dtype, copy=own), low, high)
     if np.isfinite(low) and np.isfinite(high):
         for dtype in (whole, np.float32):
             taken = None if dtype is None else _cast_exactly(values, dtype)
             if taken is not None:
                 return CompactColumn(taken, low, high)
-    return CompactColumn(values.astype(np.float64, copy=False), low, high)
+    return CompactColumn(values.astype(np.float64, copy=own), low, high)
 
 
 def join(parts: list[Compact]) -> Compact:
@@ -121,11 +128,11 @@ class TextCodes:
     def __init__(self) -> None:
         self.levels: list[str] = []
 
-    def codes(self, column: pl.Series) -> CompactColumn:
+    def codes(self, column: pl.Series, *, own: bool = False) -> CompactColumn:
         """Code a column without missing values; new texts get the next codes."""
         text = column.cast(pl.String)
         self.levels += sorted(set(text.unique().to_list()) - set(self.levels))
-        return compact_numbers(text.cast(pl.Enum(self.levels)).to_physical())
+        return compact_numbers(text.cast(pl.Enum(self.levels)).to_physical(), own=own)
 
 
 def _whole_type(low: float, high: float) -> type[np.generic] | None:

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from blinreg.analyses.compact import compact_numbers
 from blinreg.analyses.cox_batches import Batches
 from blinreg.analyses.cox_columns import check_clusters
 from blinreg.analyses.cox_data import CoxData, CoxTask, check_events
@@ -158,7 +157,7 @@ def _clusters(table: CoxTable) -> NDArray[np.uint32] | None:
         )
     column = pl.concat(table.cluster)
     table.cluster.clear()
-    values = compact_numbers(column).values if column.dtype.is_integer() else None
+    values = column.to_numpy() if column.dtype.is_integer() else None
     if values is not None and bool((values[1:] >= values[:-1]).all()):
         codes = np.zeros(len(values), dtype=np.uint32)
         np.cumsum(values[1:] != values[:-1], out=codes[1:], dtype=np.uint32)

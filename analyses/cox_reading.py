@@ -12,7 +12,7 @@ import polars as pl
 from blinreg.analyses.compact import Compact, CompactColumn, TextCodes, compact_numbers, distinct, join, total_bytes
 from blinreg.analyses.cox_batches import Batches
 from blinreg.analyses.cox_columns import CoxColumns, finite_numbers, positive_weights
-from blinreg.analyses.cox_subjects import SubjectTally, check_unordered
+from blinreg.analyses.cox_subjects import SubjectTally, check_unordered, detached
 from blinreg.analyses.design import MAX_LEVELS, Covariate, check_covariate_type, check_finite, is_text, list_terms
 from blinreg.analyses.inputs import Missing, MissingTally, counting_process
 from blinreg.analyses.workers import Workers
@@ -102,7 +102,7 @@ def raw_batches(batches: Batches, table: CoxTable) -> Iterator[RawRows]:
     for batch in batches:
         frame = tally.keep(batch) if table.n_missing else batch
         if frame.height:
-            yield {name: _compact(frame[name], table.texts).values for name in table.ranges}
+            yield {name: _compact(frame[name], table.texts, own=True).values for name in table.ranges}
 
 
 @dataclass(slots=True, eq=False)
@@ -153,7 +153,7 @@ class CoxReader:
         if not frame.height:
             return
         try:
-            columns = self._columns(frame)
+            columns = self._columns(frame, own=not whole)
         except InputError as error:
             if whole:
                 raise
@@ -171,7 +171,7 @@ class CoxReader:
         self.times.append(distinct(rows[names.stop][event == 1]))
         for seen, name in zip(self.strata, names.strata, strict=True):
             seen.append(distinct(rows[name]))
-        cluster = None if names.cluster is None else frame[names.cluster]
+        cluster = None if names.cluster is None else detached(frame[names.cluster])
         self.kept.add(rows, cluster, offset=begin - self.tally.n_missing)
         self.n_events += int(np.count_nonzero(event))
         # A compact column of whole numbers is of a whole type.
@@ -224,7 +224,7 @@ class CoxReader:
         self.tally.n_rows += batch.height
         return batch
 
-    def _columns(self, frame: pl.DataFrame) -> dict[str, CompactColumn]:
+    def _columns(self, frame: pl.DataFrame, *, own: bool) -> dict[str, CompactColumn]:
         """Compact the columns; where a value breaks a rule, let the rule's own check say so."""
         names = self.names
         for name in names.covariates:
@@ -232,7 +232,7 @@ class CoxReader:
         optional = tuple(name for name in (names.weights, names.offset) if name is not None)
         times = tuple(name for name in (names.start, names.stop, names.event) if name is not None)
         wanted = dict.fromkeys((*times, *names.covariates, *names.strata, *optional))
-        compacted = self.workers.map(lambda name: _compact(frame[name], self.texts), wanted)
+        compacted = self.workers.map(lambda name: _compact(frame[name], self.texts, own=own), wanted)
         columns = dict(zip(wanted, compacted, strict=True))
         if not _counting_is_sound(names, columns):
             counting_process(frame, id=names.id, start=names.start, stop=names.stop, event=names.event, terminal=False)
@@ -252,12 +252,12 @@ class CoxReader:
             list_terms([Covariate(name, self.dtypes[name], tuple(self.texts[name].levels))], [name], None)
 
 
-def _compact(column: pl.Series, texts: dict[str, TextCodes]) -> CompactColumn:
+def _compact(column: pl.Series, texts: dict[str, TextCodes], *, own: bool) -> CompactColumn:
     if is_text(column.dtype):
-        return texts.setdefault(column.name, TextCodes()).codes(column)
+        return texts.setdefault(column.name, TextCodes()).codes(column, own=own)
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
-        return compact_numbers(column)
-    return compact_numbers(column.to_physical())
+        return compact_numbers(column, own=own)
+    return compact_numbers(column.to_physical(), own=own)
 
 
 def _counting_is_sound(names: CoxColumns, columns: dict[str, CompactColumn]) -> bool:

@@ -15,6 +15,7 @@ from blinreg.analyses.inputs import CountingProcess, check_sequences
 _CHUNK = 1_000_000
 #: Rows whose order within subjects is checked at one time, when they come in no order.
 _PARTITION_ROWS = 10_000_000
+_LARGEST_CODE = 2**62
 
 
 class SubjectTally:
@@ -104,16 +105,17 @@ def check_unordered(
     ids: list[pl.Series] = []
     parts: dict[str, list[Compact]] = {name: [] for name in (start, stop, event) if name is not None}
     for batch in batches:
-        ids.append(batch[id])
+        ids.append(detached(batch[id]))
         for name, kept in parts.items():
-            kept.append(compact_numbers(batch[name]).values)
+            kept.append(compact_numbers(batch[name], own=True).values)
     columns = {name: join(kept) for name, kept in parts.items()}
-    subject = _subject_codes(ids)
+    subject = _subject_codes(pl.concat(ids))
+    ids.clear()
     n_parts = -(-len(subject) // _PARTITION_ROWS)
     n_subjects = n_repeated = 0
     for k in range(n_parts):
         rows = slice(None) if n_parts == 1 else np.flatnonzero(subject % n_parts == k)
-        codes = subject[rows].astype(np.int64) // n_parts
+        codes = subject[rows] // n_parts
         stops = columns[stop][rows].astype(np.float64)
         events = columns[event][rows].astype(np.int64)
         starts = np.zeros(len(stops)) if start is None else columns[start][rows].astype(np.float64)
@@ -133,12 +135,17 @@ def _changes(ids: pl.Series) -> tuple[NDArray[np.bool_], bool]:
     return (ids != ids.shift(1)).to_numpy()[1:], ids.is_sorted()
 
 
-def _subject_codes(ids: list[pl.Series]) -> Compact:
+def detached(column: pl.Series) -> pl.Series:
+    """Copy whole numbers: a column of a batch would keep the whole batch alive."""
+    return pl.Series(column.name, column.to_numpy().copy()) if column.dtype.is_integer() else column
+
+
+def _subject_codes(ids: pl.Series) -> NDArray[np.int64]:
     """Code subjects from 0; whole numbers only lose their lowest value."""
-    if ids[0].dtype.is_integer():
-        values = join([compact_numbers(part).values for part in ids])
-        if values.dtype.kind in "iu":
-            return values.astype(np.int64) - int(values.min()) if int(values.min()) else values
-    together = pl.concat(ids)
-    physical = together.to_physical() if together.dtype in (pl.Categorical, pl.Enum) else together
+    if ids.dtype.is_integer():
+        values = ids.to_numpy()
+        low = values.min()
+        if int(values.max()) - int(low) < _LARGEST_CODE:
+            return np.asarray(values - low, dtype=np.int64)
+    physical = ids.to_physical() if ids.dtype in (pl.Categorical, pl.Enum) else ids
     return np.asarray(physical.rank("dense").to_numpy(), dtype=np.int64) - 1

@@ -56,7 +56,7 @@ def main() -> None:
     """Run the task."""
     task = json.loads(sys.argv[1])
     with duckdb.connect(task["file"], read_only=True) as connection:
-        connection.execute("set memory_limit = '512MB'")
+        connection.execute("set memory_limit = '256MB'")
         table: Any = connection.table(TABLE)
         if task["rows"]:
             table = table.limit(task["rows"])

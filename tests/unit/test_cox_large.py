@@ -145,10 +145,13 @@ def test_rows_that_are_too_many_to_keep_are_read_again(monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("kernel")
-@pytest.mark.parametrize("name", ["patient_id", "name"])
+@pytest.mark.parametrize("name", ["patient_id", "name", "large"])
 def test_rows_may_come_in_any_order(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("blinreg.analyses.cox_subjects._PARTITION_ROWS", 500)
-    rows = ROWS.with_columns(name="p" + pl.col("patient_id").cast(pl.String))
+    rows = ROWS.with_columns(
+        name="p" + pl.col("patient_id").cast(pl.String),
+        large=2**60 + pl.col("patient_id"),  # apart by less than a float can tell
+    )
     shuffled = rows.sample(fraction=1.0, shuffle=True, seed=1)
     first, second = (cox(given, COVARIATES, id=name, cluster=name) for given in (rows, shuffled))
     assert_allclose(numbers(second), numbers(first), rtol=1e-9)
