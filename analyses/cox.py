@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from blinreg.analyses.cox_columns import CoxColumns
-from blinreg.analyses.cox_data import CoxData, CoxTask, Ties, fit_rows
-from blinreg.analyses.cox_fit import CoxFit
-from blinreg.analyses.cox_result import CoxResult
+from blinreg.analyses.cox_regression.columns import CoxColumns
+from blinreg.analyses.cox_regression.data import CoxData, CoxTask, Ties, fit_rows
+from blinreg.analyses.cox_regression.fit import CoxFit
+from blinreg.analyses.cox_regression.result import CoxResult
 from blinreg.analyses.design import covariate_columns
 from blinreg.analyses.inference import check_conf_level, chi_squared, quadratic_test, term_table, wald_columns
 from blinreg.analyses.inputs import Missing, Rows

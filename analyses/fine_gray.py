@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from blinreg.analyses.cox import Ties, cox
-from blinreg.analyses.cox_result import CoxResult
+from blinreg.analyses.cox_regression.result import CoxResult
 from blinreg.analyses.design import covariate_columns
 from blinreg.analyses.fine_gray_weights import weighted_rows
 from blinreg.analyses.inputs import CountingProcess, Missing, Rows, counting_process
@@ -47,7 +47,7 @@ class FineGray:
         "sandwich": robust between subjects (or the clusters named), the weights
         taken as known.
     ties, interval_type, conf_level, time_unit
-        See `blinreg.analyses.cox_result.CoxResult`.
+        See `blinreg.analyses.cox_regression.result.CoxResult`.
     strata : tuple of str
         Columns of the strata.
     """

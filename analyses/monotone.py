@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from blinreg.analyses.cox_sums import Array
+from blinreg.analyses.cox_regression.sums import Array
 from blinreg.analyses.newton import Evaluation, Maximum
 
 #: Someone's linear predictor is uncertain by more than this: no finite estimate is so poor without reason.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 import polars as pl
 
-from blinreg.analyses.cox_kept import KeptRows, kept_rows
-from blinreg.analyses.cox_residuals import events_in_order, residual_frame, schoenfeld_residuals
-from blinreg.analyses.cox_sums import Array, Index
+from blinreg.analyses.cox_regression.kept import KeptRows, kept_rows
+from blinreg.analyses.cox_regression.residuals import events_in_order, residual_frame, schoenfeld_residuals
+from blinreg.analyses.cox_regression.sums import Array, Index
 from blinreg.analyses.inference import quadratic_test
 from blinreg.analyses.newton import SINGULAR_SHARE
 from blinreg.analyses.observation import EVERYBODY
@@ -21,7 +21,7 @@ from blinreg.schemas.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from blinreg.analyses.cox_result import CoxResult
+    from blinreg.analyses.cox_regression.result import CoxResult
 
 Transform: TypeAlias = Literal["km", "rank", "identity", "log"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blinreg.analyses.cox_sums import Array, Index
+from blinreg.analyses.cox_regression.sums import Array, Index
 
 
 def ranked_sums(rank: Index, weight: Array) -> tuple[Array, Array, Array]:

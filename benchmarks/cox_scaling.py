@@ -20,7 +20,8 @@ import numpy as np
 import polars as pl
 from survival_data import TABLE, VARIANTS, write_rows
 
-from blinreg.analyses import cox, cox_data
+from blinreg.analyses import cox
+from blinreg.analyses.cox_regression import data
 
 FIGURES = Path(__file__).parents[1] / "docs" / "figures"
 VARIANT = VARIANTS["sparse"]
@@ -54,7 +55,7 @@ def measure() -> list[dict[str, Any]]:
     def add(axis: str, rows: pl.DataFrame, covariates: list[str], at: float | None = None) -> None:
         seconds, n_times = least(rows, covariates)
         values = {"rows": rows.height, "event times": n_times, "covariates": len(covariates)}
-        way = "compiled" if rows.height >= cox_data.KERNEL_ROWS else "numpy"
+        way = "compiled" if rows.height >= data.KERNEL_ROWS else "numpy"
         found.append({"axis": axis, "at": at or values[axis], "way": way, **values, "seconds": round(seconds, 5)})
         print(found[-1], flush=True)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from blinreg.analyses.cox_sums import Array
+from blinreg.analyses.cox_regression.sums import Array
 from blinreg.analyses.plotting.style import FONT_SIZE, GREY, OKABE_ITO, new_axes, write_notes
 from blinreg.schemas.errors import InputError, nearest
 

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from blinreg.analyses import cox, mantel_byar, proportional_hazards_test
-from blinreg.analyses.cox_result import CoxResult
+from blinreg.analyses.cox_regression.result import CoxResult
 from blinreg.analyses.ranked_sums import ranked_sums
 from blinreg.schemas.errors import AnalysisError, InputError
 

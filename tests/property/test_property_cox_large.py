@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from blinreg.analyses import cox, cox_batches, cox_chunks, cox_data, cox_reading
+from blinreg.analyses import cox
 from blinreg.analyses.compact import compact_numbers, distinct, join, ranks
-from blinreg.analyses.cox_result import CoxResult
+from blinreg.analyses.cox_regression import batches, chunks, data, reading
+from blinreg.analyses.cox_regression.result import CoxResult
 from blinreg.schemas.errors import AnalysisError
 
 COVARIATES = ["age", "allo_hct"]
@@ -54,10 +55,10 @@ def cohorts(draw: st.DrawFn) -> pl.DataFrame:
 def many(*, chunk: int = 16, batch: int = 7, memory: int = 2**30) -> Iterator[None]:
     """Make every fit one of many rows."""
     with pytest.MonkeyPatch.context() as small:
-        small.setattr(cox_data, "KERNEL_ROWS", 1)
-        small.setattr(cox_chunks, "CHUNK_ROWS", chunk)
-        small.setattr(cox_batches, "BATCH_ROWS", batch)
-        small.setattr(cox_reading, "MEMORY_BYTES", memory)
+        small.setattr(data, "KERNEL_ROWS", 1)
+        small.setattr(chunks, "CHUNK_ROWS", chunk)
+        small.setattr(batches, "BATCH_ROWS", batch)
+        small.setattr(reading, "MEMORY_BYTES", memory)
         yield
 
 

@@ -1,6 +1,6 @@
 """Fits of many rows take another way through the code: they must give the same numbers and the same refusals.
 
-The way begins at `cox_data.KERNEL_ROWS` rows; here it begins at one, with chunks and
+The way begins at `data.KERNEL_ROWS` rows; here it begins at one, with chunks and
 batches small enough for several of each.
 """
 
@@ -23,8 +23,9 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from blinreg.analyses import cox, cox_batches, cox_chunks, cox_data, cox_reading
-from blinreg.analyses.cox_result import CoxResult
+from blinreg.analyses import cox
+from blinreg.analyses.cox_regression import batches, chunks, data, reading
+from blinreg.analyses.cox_regression.result import CoxResult
 from blinreg.schemas.errors import AnalysisError, InputError
 
 COVARIATES = ["age", "donor", "allo_hct", "age:allo_hct"]
@@ -63,8 +64,8 @@ ROWS = cohort()
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send every fit through the compiled kernel, in chunks of 256 rows."""
-    monkeypatch.setattr(cox_data, "KERNEL_ROWS", 1)
-    monkeypatch.setattr(cox_chunks, "CHUNK_ROWS", 256)
+    monkeypatch.setattr(data, "KERNEL_ROWS", 1)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 256)
 
 
 def numbers(result: CoxResult) -> NDArray[np.float64]:
@@ -99,8 +100,8 @@ OPTIONS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("options", OPTIONS)
 def test_the_kernel_gives_the_numbers_of_numpy(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     small = cox(ROWS, COVARIATES, **options)
-    monkeypatch.setattr(cox_data, "KERNEL_ROWS", 1)
-    monkeypatch.setattr(cox_chunks, "CHUNK_ROWS", 256)
+    monkeypatch.setattr(data, "KERNEL_ROWS", 1)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 256)
     large = cox(ROWS, COVARIATES, **options)
     assert_allclose(numbers(large), numbers(small), rtol=1e-9, atol=1e-12)
     assert_allclose(large.table["coef"], small.table["coef"], rtol=1e-11, atol=1e-12)
@@ -117,7 +118,7 @@ def test_no_digit_depends_on_the_number_of_threads(options: dict[str, Any]) -> N
 @pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("kind", ["lazy", "duckdb", "pandas", "arrow"])
 def test_every_kind_of_frame(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cox_batches, "BATCH_ROWS", 700)
+    monkeypatch.setattr(batches, "BATCH_ROWS", 700)
     makers: dict[str, Callable[[], Any]] = {
         "lazy": ROWS.lazy,
         "duckdb": lambda: duckdb.from_arrow(ROWS.to_arrow()),
@@ -130,8 +131,8 @@ def test_every_kind_of_frame(kind: str, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.usefixtures("kernel")
 def test_rows_that_are_too_many_to_keep_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = cox(ROWS, COVARIATES, strata=["site"], weights="copies", offset="known")
-    monkeypatch.setattr(cox_batches, "BATCH_ROWS", 400)
-    monkeypatch.setattr(cox_reading, "MEMORY_BYTES", 20_000)
+    monkeypatch.setattr(batches, "BATCH_ROWS", 400)
+    monkeypatch.setattr(reading, "MEMORY_BYTES", 20_000)
     connection = duckdb.connect()
     table = connection.from_arrow(ROWS.to_arrow())
     fits = [
@@ -147,7 +148,7 @@ def test_rows_that_are_too_many_to_keep_are_read_again(monkeypatch: pytest.Monke
 @pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("name", ["patient_id", "name", "large"])
 def test_rows_may_come_in_any_order(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("blinreg.analyses.cox_subjects._PARTITION_ROWS", 500)
+    monkeypatch.setattr("blinreg.analyses.cox_regression.subjects._PARTITION_ROWS", 500)
     rows = ROWS.with_columns(
         name="p" + pl.col("patient_id").cast(pl.String),
         large=2**60 + pl.col("patient_id"),  # apart by less than a float can tell
@@ -201,7 +202,7 @@ def test_refusals_are_those_of_small_data(case: str, monkeypatch: pytest.MonkeyP
     make, options = REFUSED[case]
     messages = []
     for many in (10**9, 1):
-        monkeypatch.setattr(cox_data, "KERNEL_ROWS", many)
+        monkeypatch.setattr(data, "KERNEL_ROWS", many)
         with pytest.raises(AnalysisError) as caught:
             cox(make(), **({"covariates": COVARIATES} | options))
         messages.append((type(caught.value), str(caught.value)))
@@ -210,7 +211,7 @@ def test_refusals_are_those_of_small_data(case: str, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("kernel")
 def test_a_stream_says_where_a_rule_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cox_batches, "BATCH_ROWS", 512)
+    monkeypatch.setattr(batches, "BATCH_ROWS", 512)
     table = duckdb.from_arrow(broken("event", 2, [1300, 1301]).to_arrow())
     message = r"in rows \d+ to \d+: column event must be 0 or 1: 2 rows of \d subjects? are not; recode it"
     with pytest.raises(InputError, match=message) as caught:
@@ -223,7 +224,7 @@ def test_a_stream_says_where_a_rule_is_broken(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("event", [0, 1, 2])
 def test_the_connection_is_free_afterwards(event: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that was not read to its end would hold the caller's connection."""
-    monkeypatch.setattr(cox_batches, "BATCH_ROWS", 512)
+    monkeypatch.setattr(batches, "BATCH_ROWS", 512)
     with duckdb.connect() as connection:
         connection.register("given", broken("event", event, [5]).to_arrow())
         connection.execute("create table kept as from given").fetchall()
@@ -236,7 +237,7 @@ def test_the_connection_is_free_afterwards(event: int, monkeypatch: pytest.Monke
 
 @pytest.mark.usefixtures("kernel")
 def test_missing_values_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cox_batches, "BATCH_ROWS", 300)
+    monkeypatch.setattr(batches, "BATCH_ROWS", 300)
     rows = broken("age", None, [3, 900, 901])
     complete = rows.drop_nulls()
     for given in (rows, duckdb.from_arrow(rows.to_arrow()), rows.sample(fraction=1.0, shuffle=True, seed=5)):
@@ -251,7 +252,7 @@ def test_missing_values_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.usefixtures("kernel")
 def test_overlap_is_found_across_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cox_batches, "BATCH_ROWS", 1)
+    monkeypatch.setattr(batches, "BATCH_ROWS", 1)
     rows = pl.DataFrame(
         {
             "patient_id": [1, 1, 2, 3],
@@ -282,7 +283,7 @@ def test_extreme_relative_risks(offset: float, monkeypatch: pytest.MonkeyPatch) 
         }
     )
     small = cox(rows, ["age"], offset="known")
-    monkeypatch.setattr(cox_data, "KERNEL_ROWS", 1)
+    monkeypatch.setattr(data, "KERNEL_ROWS", 1)
     assert_allclose(numbers(cox(rows, ["age"], offset="known")), numbers(small), rtol=1e-9)
 
 
@@ -321,7 +322,7 @@ fit = cox(rows, ["age"], start=None)
 
 def test_small_data_never_load_the_compiler() -> None:
     loaded = "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules} & {'numba', 'llvmlite'})))"
-    below = cox_data.KERNEL_ROWS - 1
+    below = data.KERNEL_ROWS - 1
     assert run(FIT.format(n=below) + loaded) == []
     assert run(FIT.format(n=below + 1) + loaded) == ["llvmlite", "numba"]
 

@@ -10,16 +10,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from blinreg.analyses.cox_fit import fit_cox
-from blinreg.analyses.cox_kept import KeptRows
-from blinreg.analyses.cox_likelihood import CoxLikelihood
-from blinreg.analyses.cox_sums import Array
+from blinreg.analyses.cox_regression.fit import fit_cox
+from blinreg.analyses.cox_regression.kept import KeptRows
+from blinreg.analyses.cox_regression.likelihood import CoxLikelihood
+from blinreg.analyses.cox_regression.sums import Array
 from blinreg.analyses.inference import ChiSquared, chi_squared, quadratic_test, wald_columns
 from blinreg.analyses.proportional_hazards import covariate_groups
 from blinreg.schemas.errors import InputError, nearest
 
 if TYPE_CHECKING:
-    from blinreg.analyses.cox_result import CoxResult
+    from blinreg.analyses.cox_regression.result import CoxResult
 
 Weights = Mapping[str, float] | Sequence[Mapping[str, float]] | NDArray[np.float64]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import polars as pl
 
-from blinreg.analyses.cox_kept import KeptRows, kept_rows
-from blinreg.analyses.cox_likelihood import RiskSums
-from blinreg.analyses.cox_residuals import stratum_text
-from blinreg.analyses.cox_sums import Array, Index
+from blinreg.analyses.cox_regression.kept import KeptRows, kept_rows
+from blinreg.analyses.cox_regression.likelihood import RiskSums
+from blinreg.analyses.cox_regression.residuals import stratum_text
+from blinreg.analyses.cox_regression.sums import Array, Index
 from blinreg.schemas.errors import InputError
 
 if TYPE_CHECKING:
-    from blinreg.analyses.cox_result import CoxResult
+    from blinreg.analyses.cox_regression.result import CoxResult
 
 
 @dataclass(frozen=True, slots=True, eq=False)

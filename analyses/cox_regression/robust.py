@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from blinreg.analyses.cox_likelihood import CoxLikelihood, RiskSums
-from blinreg.analyses.cox_sums import Array, Index, bucket_sums
+from blinreg.analyses.cox_regression.likelihood import CoxLikelihood, RiskSums
+from blinreg.analyses.cox_regression.sums import Array, Index, bucket_sums
 
 
 def score_residuals(likelihood: CoxLikelihood, sums: RiskSums) -> Array:

@@ -14,11 +14,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from blinreg.analyses import cox_kernel as kernel
-from blinreg.analyses.cox_chunks import CHUNK_ROWS, LANES, ChunkedRows
-from blinreg.analyses.cox_likelihood import RiskSums, slot_score
-from blinreg.analyses.cox_placed import Decoder, Grid, PlacedRows
-from blinreg.analyses.cox_sums import Array
+from blinreg.analyses.cox_regression import kernel
+from blinreg.analyses.cox_regression.chunks import CHUNK_ROWS, LANES, ChunkedRows
+from blinreg.analyses.cox_regression.likelihood import RiskSums, slot_score
+from blinreg.analyses.cox_regression.placed import Decoder, Grid, PlacedRows
+from blinreg.analyses.cox_regression.sums import Array
 from blinreg.analyses.newton import Evaluation
 from blinreg.analyses.workers import Workers
 

@@ -15,12 +15,12 @@ from blinreg.analyses.inference import ChiSquared, LogLikelihood
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from blinreg.analyses.cox_baseline import CoxBaseline
-    from blinreg.analyses.cox_concordance import CoxConcordance
-    from blinreg.analyses.cox_contrast import CoxContrasts, TermTests
-    from blinreg.analyses.cox_kept import KeptRows
-    from blinreg.analyses.cox_prediction import PredictedSurvival
-    from blinreg.analyses.cox_residuals import ResidualKind
+    from blinreg.analyses.cox_regression.baseline import CoxBaseline
+    from blinreg.analyses.cox_regression.concordance import CoxConcordance
+    from blinreg.analyses.cox_regression.contrast import CoxContrasts, TermTests
+    from blinreg.analyses.cox_regression.kept import KeptRows
+    from blinreg.analyses.cox_regression.prediction import PredictedSurvival
+    from blinreg.analyses.cox_regression.residuals import ResidualKind
     from blinreg.analyses.inputs import Rows
     from blinreg.analyses.intervals import ConfType
 
@@ -104,50 +104,50 @@ class CoxResult:
 
     @property
     def exact_score_test(self) -> ChiSquared:
-        """The score test with exact ties: see `blinreg.analyses.cox_exact.exact_score_test`."""
-        from blinreg.analyses.cox_exact import exact_score_test
+        """The score test with exact ties: see `blinreg.analyses.cox_regression.exact.exact_score_test`."""
+        from blinreg.analyses.cox_regression.exact import exact_score_test
 
         return exact_score_test(self)
 
     def baseline(self, *, at: Literal["zero", "mean"] = "zero") -> CoxBaseline:
-        """Estimate the baseline hazard: see `blinreg.analyses.cox_baseline.cox_baseline`."""
-        from blinreg.analyses.cox_baseline import cox_baseline
+        """Estimate the baseline hazard: see `blinreg.analyses.cox_regression.baseline.cox_baseline`."""
+        from blinreg.analyses.cox_regression.baseline import cox_baseline
 
         return cox_baseline(self, at=at)
 
     def predict_survival(
         self, path: Rows, *, by: str | None = None, conf_type: ConfType = "log-log", conf_level: float | None = None
     ) -> PredictedSurvival:
-        """Predict survival along a path of covariates: see `blinreg.analyses.cox_prediction.predict_survival`."""
-        from blinreg.analyses.cox_prediction import predict_survival
+        """Predict survival along a path of covariates: see `cox_regression.prediction.predict_survival`."""
+        from blinreg.analyses.cox_regression.prediction import predict_survival
 
         return predict_survival(self, path, by=by, conf_type=conf_type, conf_level=conf_level)
 
     def residuals(
         self, kind: ResidualKind = "martingale", *, by: Literal["row", "id"] = "row", weighted: bool | None = None
     ) -> pl.DataFrame:
-        """Work out residuals: see `blinreg.analyses.cox_residuals.cox_residuals`."""
-        from blinreg.analyses.cox_residuals import cox_residuals
+        """Work out residuals: see `blinreg.analyses.cox_regression.residuals.cox_residuals`."""
+        from blinreg.analyses.cox_regression.residuals import cox_residuals
 
         return cox_residuals(self, kind, by=by, weighted=weighted)
 
     def concordance(self) -> CoxConcordance:
-        """Count concordant pairs: see `blinreg.analyses.cox_concordance.cox_concordance`."""
-        from blinreg.analyses.cox_concordance import cox_concordance
+        """Count concordant pairs: see `blinreg.analyses.cox_regression.concordance.cox_concordance`."""
+        from blinreg.analyses.cox_regression.concordance import cox_concordance
 
         return cox_concordance(self)
 
     def contrast(
         self, weights: Mapping[str, float] | Sequence[Mapping[str, float]] | NDArray[np.float64]
     ) -> CoxContrasts:
-        """Estimate weighted sums of coefficients: see `blinreg.analyses.cox_contrast.cox_contrast`."""
-        from blinreg.analyses.cox_contrast import cox_contrast
+        """Estimate weighted sums of coefficients: see `blinreg.analyses.cox_regression.contrast.cox_contrast`."""
+        from blinreg.analyses.cox_regression.contrast import cox_contrast
 
         return cox_contrast(self, weights)
 
     def test_terms(self, terms: Sequence[str]) -> TermTests:
-        """Test several terms together: see `blinreg.analyses.cox_contrast.joint_test`."""
-        from blinreg.analyses.cox_contrast import joint_test
+        """Test several terms together: see `blinreg.analyses.cox_regression.contrast.joint_test`."""
+        from blinreg.analyses.cox_regression.contrast import joint_test
 
         return joint_test(self, terms)
 

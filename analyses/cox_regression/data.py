@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from blinreg.analyses.cox_batches import Batches, frame_or_batches
-from blinreg.analyses.cox_columns import CoxColumns, check_clusters, finite_numbers, positive_weights
-from blinreg.analyses.cox_fit import CoxFit, fit_cox
-from blinreg.analyses.cox_grid import place
-from blinreg.analyses.cox_kept import KeptRows, keep_rows
-from blinreg.analyses.cox_likelihood import CoxLikelihood
+from blinreg.analyses.cox_regression.batches import Batches, frame_or_batches
+from blinreg.analyses.cox_regression.columns import CoxColumns, check_clusters, finite_numbers, positive_weights
+from blinreg.analyses.cox_regression.fit import CoxFit, fit_cox
+from blinreg.analyses.cox_regression.grid import place
+from blinreg.analyses.cox_regression.kept import KeptRows, keep_rows
+from blinreg.analyses.cox_regression.likelihood import CoxLikelihood
 from blinreg.analyses.design import build_design
 from blinreg.analyses.inputs import Missing, Rows, counting_process, to_frame
 from blinreg.analyses.observation import coded
@@ -89,7 +89,7 @@ def fit_rows(rows: Rows, task: CoxTask) -> tuple[CoxData, CoxFit]:
         return fit_frame(to_frame(rows, task.names.named), task)
     source = frame_or_batches(rows, task.names.named, many=KERNEL_ROWS)
     if isinstance(source, Batches):
-        from blinreg.analyses.cox_large import fit_batches
+        from blinreg.analyses.cox_regression.large import fit_batches
 
         try:
             fitted = fit_batches(source, task)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blinreg.analyses.cox_kept import kept_rows
+from blinreg.analyses.cox_regression.kept import kept_rows
 from blinreg.analyses.inference import ChiSquared, quadratic_test
 from blinreg.schemas.errors import InputError
 
 if TYPE_CHECKING:
-    from blinreg.analyses.cox_result import CoxResult
+    from blinreg.analyses.cox_regression.result import CoxResult
 
 
 def exact_score_test(result: CoxResult) -> ChiSquared:

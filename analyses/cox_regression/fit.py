@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from blinreg.analyses.cox_robust import sandwich
-from blinreg.analyses.cox_sums import Array
+from blinreg.analyses.cox_regression.robust import sandwich
+from blinreg.analyses.cox_regression.sums import Array
 from blinreg.analyses.inference import ChiSquared, LogLikelihood, quadratic_test
 from blinreg.analyses.monotone import runaway
 from blinreg.analyses.newton import Evaluation, Maximum, check_endless, check_singular, inverse, maximise
@@ -77,7 +77,7 @@ def fit_cox(
     Parameters
     ----------
     likelihood : Likelihood
-        `CoxLikelihood`, or for very many rows `cox_passes.KernelLikelihood`.
+        `CoxLikelihood`, or for very many rows `cox_regression.passes.KernelLikelihood`.
     terms : sequence of str
         Names of the covariates, for messages.
     cluster_moments : callable, optional

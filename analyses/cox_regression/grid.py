@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from blinreg.analyses.cox_sums import Array, Index, Intervals
+from blinreg.analyses.cox_regression.sums import Array, Index, Intervals
 from blinreg.analyses.design import centre, standardise
 
 

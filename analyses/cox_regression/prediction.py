@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 import polars as pl
 
-from blinreg.analyses.cox_baseline import FittedHazard
-from blinreg.analyses.cox_columns import CoxColumns, finite_numbers
-from blinreg.analyses.cox_kept import KeptRows, kept_rows
-from blinreg.analyses.cox_residuals import stratum_text
-from blinreg.analyses.cox_sums import Array, Index
+from blinreg.analyses.cox_regression.baseline import FittedHazard
+from blinreg.analyses.cox_regression.columns import CoxColumns, finite_numbers
+from blinreg.analyses.cox_regression.kept import KeptRows, kept_rows
+from blinreg.analyses.cox_regression.residuals import stratum_text
+from blinreg.analyses.cox_regression.sums import Array, Index
 from blinreg.analyses.design import is_text, term_matrix
 from blinreg.analyses.inference import check_conf_level
 from blinreg.analyses.inputs import Rows, complete_rows, to_frame
@@ -26,7 +26,7 @@ from blinreg.schemas.errors import InputError, nearest
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from blinreg.analyses.cox_result import CoxResult
+    from blinreg.analyses.cox_regression.result import CoxResult
     from blinreg.analyses.plotting.curves import FigureOptions
 
 #: The label of the one path, where none was asked for.

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from blinreg.analyses.compact import Compact, CompactColumn, TextCodes, compact_numbers, distinct, join, total_bytes
-from blinreg.analyses.cox_batches import Batches
-from blinreg.analyses.cox_columns import CoxColumns, finite_numbers, positive_weights
-from blinreg.analyses.cox_subjects import SubjectTally, check_unordered, detached
+from blinreg.analyses.cox_regression.batches import Batches
+from blinreg.analyses.cox_regression.columns import CoxColumns, finite_numbers, positive_weights
+from blinreg.analyses.cox_regression.subjects import SubjectTally, check_unordered, detached
 from blinreg.analyses.design import MAX_LEVELS, Covariate, check_covariate_type, check_finite, is_text, list_terms
 from blinreg.analyses.inputs import Missing, MissingTally, counting_process
 from blinreg.analyses.workers import Workers

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 import polars as pl
 
-from blinreg.analyses.cox_kept import KeptRows, kept_rows
-from blinreg.analyses.cox_likelihood import CoxLikelihood, RiskSums
-from blinreg.analyses.cox_robust import score_residuals, tied_means
-from blinreg.analyses.cox_sums import Array, Index, bucket_sums
+from blinreg.analyses.cox_regression.kept import KeptRows, kept_rows
+from blinreg.analyses.cox_regression.likelihood import CoxLikelihood, RiskSums
+from blinreg.analyses.cox_regression.robust import score_residuals, tied_means
+from blinreg.analyses.cox_regression.sums import Array, Index, bucket_sums
 from blinreg.analyses.risk_table import Label
 from blinreg.schemas.errors import InputError
 
 if TYPE_CHECKING:
-    from blinreg.analyses.cox_result import CoxResult
+    from blinreg.analyses.cox_regression.result import CoxResult
 
 ResidualKind: TypeAlias = Literal[
     "martingale", "deviance", "score", "dfbeta", "dfbetas", "schoenfeld", "scaled_schoenfeld"

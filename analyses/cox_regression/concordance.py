@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from blinreg.analyses.cox_grid import CoxRows
-from blinreg.analyses.cox_kept import kept_rows
-from blinreg.analyses.cox_sums import Array, Index, bucket_sums
+from blinreg.analyses.cox_regression.grid import CoxRows
+from blinreg.analyses.cox_regression.kept import kept_rows
+from blinreg.analyses.cox_regression.sums import Array, Index, bucket_sums
 from blinreg.analyses.inference import normal_quantile
 from blinreg.analyses.ranked_sums import ranked_sums
 from blinreg.schemas.errors import InputError
 
 if TYPE_CHECKING:
-    from blinreg.analyses.cox_result import CoxResult
+    from blinreg.analyses.cox_regression.result import CoxResult
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from blinreg.analyses.cox_columns import CoxColumns
-from blinreg.analyses.cox_likelihood import CoxLikelihood, RiskSums
-from blinreg.analyses.cox_sums import Array, Index
+from blinreg.analyses.cox_regression.columns import CoxColumns
+from blinreg.analyses.cox_regression.likelihood import CoxLikelihood, RiskSums
+from blinreg.analyses.cox_regression.sums import Array, Index
 from blinreg.analyses.design import Covariate, Design, Term
 from blinreg.analyses.inputs import CountingProcess
 from blinreg.analyses.risk_table import Label

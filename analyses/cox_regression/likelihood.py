@@ -24,8 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from blinreg.analyses.cox_grid import CoxRows
-from blinreg.analyses.cox_sums import Array, Index, Intervals, TreeIntervals, bucket_sums, loses_digits
+from blinreg.analyses.cox_regression.grid import CoxRows
+from blinreg.analyses.cox_regression.sums import Array, Index, Intervals, TreeIntervals, bucket_sums, loses_digits
 from blinreg.analyses.newton import Evaluation, of_matrix
 
 # Rows a block in X' diag(c) X: the block stays in the processor's cache, and the
@@ -68,7 +68,7 @@ class RiskSums:
     Attributes
     ----------
     relative_risk : array (n,)
-        w of each row, over exp(shift of its stratum); empty where rows are compact (`cox_passes`).
+        w of each row, over exp(shift of its stratum); empty where rows are compact (`cox_regression.passes`).
     s0, t0 : array (slots,)
         Over the risk set; over those who fail.
     s1, t1 : array (slots, p)
@@ -121,7 +121,7 @@ class CoxLikelihood:
         cluster : int array
             0 .. clusters - 1 for each of the *caller's* rows.
         """
-        from blinreg.analyses.cox_robust import by_cluster
+        from blinreg.analyses.cox_regression.robust import by_cluster
 
         scores = by_cluster(self, self.sums(coef), cluster[self.rows.position].astype(np.intp))
         return scores.sum(axis=0), scores.T @ scores

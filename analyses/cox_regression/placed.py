@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blinreg.analyses import cox_kernel as kernel
 from blinreg.analyses.compact import Compact, ranks
-from blinreg.analyses.cox_reading import CoxTable, RawRows
-from blinreg.analyses.cox_sums import Array
+from blinreg.analyses.cox_regression import kernel
+from blinreg.analyses.cox_regression.reading import CoxTable, RawRows
+from blinreg.analyses.cox_regression.sums import Array
 from blinreg.analyses.design import Factor, Term
 
 _PLACED_AT_ONCE = 1_000_000

@@ -13,10 +13,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from blinreg.analyses import cox_kernel as kernel
-from blinreg.analyses.cox_likelihood import SAFE_PREDICTOR
-from blinreg.analyses.cox_placed import Decoder, PlacedRows
-from blinreg.analyses.cox_sums import Array
+from blinreg.analyses.cox_regression import kernel
+from blinreg.analyses.cox_regression.likelihood import SAFE_PREDICTOR
+from blinreg.analyses.cox_regression.placed import Decoder, PlacedRows
+from blinreg.analyses.cox_regression.sums import Array
 from blinreg.analyses.workers import Workers
 
 #: Rows decoded at a time: with eight covariates a megabyte, which the second-level cache holds.

@@ -9,14 +9,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from blinreg.analyses.cox_batches import Batches
-from blinreg.analyses.cox_columns import check_clusters
-from blinreg.analyses.cox_data import CoxData, CoxTask, check_events
-from blinreg.analyses.cox_fit import CoxFit, fit_cox
-from blinreg.analyses.cox_passes import KernelLikelihood, LostDigitsError
-from blinreg.analyses.cox_placed import SAMPLE_ROWS, Decoder, Grid, PlacedRows, decoder, stack
-from blinreg.analyses.cox_reading import CoxTable, raw_batches, read_table
-from blinreg.analyses.cox_sums import Array
+from blinreg.analyses.cox_regression.batches import Batches
+from blinreg.analyses.cox_regression.columns import check_clusters
+from blinreg.analyses.cox_regression.data import CoxData, CoxTask, check_events
+from blinreg.analyses.cox_regression.fit import CoxFit, fit_cox
+from blinreg.analyses.cox_regression.passes import KernelLikelihood, LostDigitsError
+from blinreg.analyses.cox_regression.placed import SAMPLE_ROWS, Decoder, Grid, PlacedRows, decoder, stack
+from blinreg.analyses.cox_regression.reading import CoxTable, raw_batches, read_table
+from blinreg.analyses.cox_regression.sums import Array
 from blinreg.analyses.design import list_terms
 from blinreg.analyses.newton import LONGEST_STEP, solve
 from blinreg.analyses.workers import Workers
