@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from blinreg.analyses import cox
-from blinreg.analyses.cox_result import CoxResult
+from blinreg.analyses.cox_regression.result import CoxResult
 from blinreg.schemas.errors import AnalysisError, InputError
 
 Array = NDArray[np.float64]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from blinreg.analyses import cox
-from blinreg.analyses.cox_grid import place
-from blinreg.analyses.cox_sums import Intervals, TreeIntervals, loses_digits
+from blinreg.analyses.cox_regression.grid import place
+from blinreg.analyses.cox_regression.sums import Intervals, TreeIntervals, loses_digits
 
 
 @st.composite

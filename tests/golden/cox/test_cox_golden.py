@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from blinreg.analyses import cox
-from blinreg.analyses.cox_result import CoxResult
+from blinreg.analyses.cox_regression.result import CoxResult
 
 GOLDEN = Path(__file__).parents[1]
 EXPECTED: dict[str, Any] = json.loads((GOLDEN / "heart/heart_reference.json").read_text())

@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from blinreg.analyses import cox, proportional_hazards_test
-from blinreg.analyses.cox_result import CoxResult
+from blinreg.analyses.cox_regression.result import CoxResult
 from blinreg.analyses.plotting.residuals import smooth_residuals
 
 HERE = Path(__file__).parent
