@@ -62,7 +62,7 @@ def code(text: str) -> str:
 
 def created(text: str) -> str:
     """Name the object that a file creates."""
-    found = re.findall(r"^create or replace table (\w+\.\w+) as$", code(text), flags=re.MULTILINE)
+    found = re.findall(r"^create or replace (?:table|view) (\w+\.\w+) as$", code(text), flags=re.MULTILINE)
     assert len(found) == 1
     return str(found[0])
 
