@@ -204,6 +204,16 @@ class Courses:
         return np.asarray(self.frame[name].is_in(list(codes)).to_numpy(), dtype=np.bool_)
 
 
+#: Adverse events up to 30 days after an infusion count as on treatment. The last infusion can end after 6 days, so
+#: that an event after transplant can come after that time only if it is later than this in the last cycle.
+_SOONEST_AFTER_CYCLE_DAYS = 36
+
+
+def _grades(category: str) -> list[str]:
+    """Name the columns of the grades of a category; pain is one of its own."""
+    return [f"grade_{term}" for term, its in TERM_CATEGORY.items() if category in {its, term}]
+
+
 #: Orders of events that cannot be, each true for a patient who has it: nothing happens after the end of
 #: observation, a relapse needs a remission, and so on. Comparisons with a day that never comes are null: not true.
 IMPOSSIBLE: Mapping[str, pl.Expr] = MappingProxyType(
@@ -291,6 +301,53 @@ IMPOSSIBLE: Mapping[str, pl.Expr] = MappingProxyType(
         & (pl.col("cr1_class") == "primary_refractory")
         & (pl.col("n_prior_lines") == 1),
         "indication and dosing do not fit": pl.col("is_mrd_indication") != (pl.col("dosing") == "mrd"),
+        "no prior line, or too many": ~pl.col("n_prior_lines").is_between(1, 18),
+        "first remission that goes on in relapsed or refractory disease": ~pl.col("is_mrd_indication")
+        & (pl.col("cr1_class") == "ongoing"),
+        "MRD indication without a remission": pl.col("is_mrd_indication")
+        & (
+            ~pl.col("best_response").is_in(["cr", "cri"])
+            | ((pl.col("cr1_class") == "primary_refractory") & (pl.col("n_prior_lines") == 1))
+        ),
+        "CNS relapse in a first remission that goes on": pl.col("has_cns_at_relapse")
+        & (pl.col("cr1_class") == "ongoing"),
+        "MRD result without a response": ~pl.col("best_response").is_in(["cr", "cri"])
+        & (pl.col("mrd_result") != "none"),
+        "relapse and progression": pl.col("relapse_day").is_not_null() & pl.col("progression_day").is_not_null(),
+        "what follows a transplant without one": pl.col("transplant_day").is_null()
+        & pl.any_horizontal(
+            pl.col(f"{name}_day").is_not_null()
+            for name in (
+                *("second_transplant", "acute_gvhd", "chronic_gvhd"),
+                *("transplant_veno_occlusive_disease", "transplant_infection"),
+            )
+        ),
+        "event after transplant that counts as one on treatment": pl.any_horizontal(
+            (pl.max_horizontal(_grades(category)) <= 0)
+            & (pl.col(f"transplant_{name}_day") <= (pl.col("n_cycles") - 1) * CYCLE_DAYS + _SOONEST_AFTER_CYCLE_DAYS)
+            for name, category in (("veno_occlusive_disease", "hepatotoxicity"), ("infection", "infection"))
+        ),
+        "grade and fatal term do not fit": pl.any_horizontal(
+            ((pl.col(f"grade_{term}") == 5) & (pl.col("fatal_term").cast(pl.String) != term))
+            | ((pl.col(f"grade_{term}") == 0) & (pl.col("fatal_term").cast(pl.String) == term))
+            for term in TERM_CATEGORY
+        ),
+        "stopped for a category without an event of it": pl.any_horizontal(
+            pl.col(f"stopped_for_{category}") & pl.all_horizontal(pl.col(name) == 0 for name in _grades(category))
+            for category in ("neurotoxicity", "hepatotoxicity", "crs", "infection", "pain")
+        ),
+        "treatment of cytokine release syndrome without one": (pl.col("grade_crs") == 0)
+        & (pl.col("crs_corticosteroid") | pl.col("crs_tocilizumab")),
+        "no room for the interruptions": ~pl.col("n_interruptions").is_between(0, 3)
+        | (
+            (pl.col("n_cycles") == 1)
+            & (
+                2 * pl.col("n_interruptions") + 1
+                > pl.min_horizontal(
+                    "end_day", pl.col("transplant_day") - DAYS_BEFORE_TRANSPLANT, "relapse_day", "progression_day"
+                )
+            )
+        ),
         "no disease to treat": ~pl.col("is_mrd_indication")
         & ~(pl.col("has_marrow_disease") | pl.col("has_extramedullary") | pl.col("has_active_cns")),
     }

@@ -5,7 +5,20 @@ from __future__ import annotations
 import argparse
 from typing import Protocol, cast
 
-from blinreg.registry.cli.commands import demo, init, load, rebuild, refresh, run, seal, status, synth, template
+from blinreg.registry.cli.commands import (
+    demo,
+    explain,
+    fidelity,
+    init,
+    load,
+    rebuild,
+    refresh,
+    run,
+    seal,
+    status,
+    synth,
+    template,
+)
 from blinreg.registry.cli.console import Console
 
 __all__ = ["COMMANDS", "Command"]
@@ -28,5 +41,6 @@ class Command(Protocol):
 
 #: In the order of ``blinreg --help``: the order in which a new user needs them.
 COMMANDS: tuple[Command, ...] = tuple(
-    cast(Command, module) for module in (demo, synth, init, template, seal, load, status, run, refresh, rebuild)
+    cast(Command, module)
+    for module in (demo, synth, init, template, seal, load, status, run, explain, fidelity, refresh, rebuild)
 )
