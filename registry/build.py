@@ -5,8 +5,10 @@ from __future__ import annotations
 import duckdb
 
 from blinreg.registry.derive import FIRST_MACRO, derive, run_step, sql_files
+from blinreg.registry.quality.catalogue import write_catalogue
 from blinreg.schemas import ledger
 from blinreg.schemas.render import ddl
+from blinreg.schemas.rules.store import quality_ddl
 
 #: Schemas that hold nothing which cannot be made again from the stored rows.
 _RENEWED = ("current", "staging", "derived", "analysis")
@@ -48,6 +50,8 @@ def renew(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _build_over_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    run_step(connection, "quality rules", quality_ddl())
+    write_catalogue(connection)
     run_step(connection, "current views", ddl.current_ddl())
     derive(connection)
     for name, text in sql_files():

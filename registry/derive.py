@@ -13,9 +13,11 @@ from importlib.resources import files
 import duckdb
 
 from blinreg.registry.damage import is_corrupt
+from blinreg.registry.quality.catalogue import catalogue_rows
 from blinreg.schemas.errors import BlinregError
 from blinreg.schemas.ledger import LEDGER_SCHEMA, current_submission_ddl
 from blinreg.schemas.render import ddl
+from blinreg.schemas.rules.store import quality_ddl
 from blinreg.schemas.tables import TABLES
 
 #: Files numbered from here on are macros: they hold no rows, so that a load leaves them as they are.
@@ -40,8 +42,9 @@ def sql_files() -> tuple[tuple[str, str], ...]:
 
 
 def derivation_sha256() -> str:
-    """Hash of all that a registry has beside its stored rows: views, derived tables, comments and macros."""
-    parts = [current_submission_ddl(), ddl.current_ddl(), *sql_files(), ddl.analysis_comments()]
+    """Hash of all that a registry has beside its stored rows: rules, views, derived tables, comments and macros."""
+    rules = [quality_ddl(), catalogue_rows().rows()]
+    parts = [*rules, current_submission_ddl(), ddl.current_ddl(), *sql_files(), ddl.analysis_comments()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

@@ -18,19 +18,18 @@ import duckdb
 import polars as pl
 
 from blinreg.registry.derive import derive
-from blinreg.registry.frames import query_frame
 from blinreg.registry.ledger import LedgerRow, accepted_of, next_sequence, read_ledger, write_row
 from blinreg.registry.manifest import MANIFEST_NAME, Identity, Manifest, parse_manifest, read_identity
 from blinreg.registry.originals import Kept, Originals, read_manifest_file, refuse_together
-from blinreg.registry.quality.check import CheckedSubmission, check_submission
-from blinreg.registry.quality.rules import Context
+from blinreg.registry.quality.check import CheckedSubmission, SubmissionContext, check_submission
+from blinreg.registry.quality.elsewhere import patients_elsewhere, persons_elsewhere
+from blinreg.registry.quality.refusal import refuse_whole
 from blinreg.registry.reading import read_tables
 from blinreg.registry.reconcile import reconcile
 from blinreg.registry.status import count_dropped, violations
 from blinreg.registry.store import Registry
 from blinreg.registry.storing import store
 from blinreg.schemas.errors import RegistryDamaged, SubmissionRejected, UsageError
-from blinreg.schemas.ledger import LEDGER_SCHEMA
 
 #: Endings of files that look like tables; one that submission.json does not name was forgotten.
 _TABLE_ENDINGS = {".csv", ".parquet", ".xlsx", ".xls", ".tsv"}
@@ -283,22 +282,16 @@ def _check(registry: Registry, received: _Received, progress: Progress) -> Check
     manifest = received.manifest
     tables = read_tables(manifest, received.kept, progress)
     progress("checking rows")
-    context = Context(
+    context = SubmissionContext(
         site_id=manifest.site_id,
         created_date=manifest.created_date,
-        claimed=_patients_of_others(registry, manifest.site_id),
+        data_cutoff_date=manifest.data_cutoff_date,
+        claimed=patients_elsewhere(registry.cursor(), manifest.site_id),
+        persons=persons_elsewhere(registry.cursor(), manifest.site_id),
     )
-    return check_submission(tables, context)
-
-
-def _patients_of_others(registry: Registry, site_id: str) -> pl.Series:
-    query = f"""
-        select patient.patient_id
-        from submitted.patient
-        inner join {LEDGER_SCHEMA}.current_submission as newest using (submission_id)
-        where newest.site_id <> ?
-    """
-    return query_frame(registry.cursor(), query, [site_id])["patient_id"].cast(pl.String)
+    checked = check_submission(tables, context)
+    refuse_whole(checked)
+    return checked
 
 
 def _store(

@@ -8,6 +8,7 @@ import polars as pl
 from blinreg.registry.quality.check import CheckedSubmission, CheckedTable
 from blinreg.schemas.errors import BlinregError
 from blinreg.schemas.ledger import LEDGER_SCHEMA, SUBMISSION_FILE, VIOLATION, quote_name
+from blinreg.schemas.rules.store import RULE_RESULT
 
 #: Name under which rows on their way in are known to the connection.
 _INCOMING = "incoming_rows"
@@ -31,6 +32,7 @@ def store(connection: duckdb.DuckDBPyConnection, submission_id: str, checked: Ch
         _insert(connection, f"quality.quarantine_{name}", _with_origin(table.held_out, submission_id, table))
     _insert(connection, f"{LEDGER_SCHEMA}.submission_file", _files(submission_id, checked))
     _insert(connection, "quality.violation", violation_rows(submission_id, checked))
+    _insert(connection, "quality.rule_result", result_rows(submission_id, checked))
 
 
 def violation_rows(submission_id: str, checked: CheckedSubmission) -> pl.DataFrame:
@@ -40,6 +42,11 @@ def violation_rows(submission_id: str, checked: CheckedSubmission) -> pl.DataFra
         submission_id=pl.lit(submission_id),
         file=pl.col("table").replace_strict(files, return_dtype=pl.String),
     ).select(VIOLATION.column_names)
+
+
+def result_rows(submission_id: str, checked: CheckedSubmission) -> pl.DataFrame:
+    """Give the counts of the rules as ``quality.rule_result`` holds them."""
+    return checked.results.with_columns(submission_id=pl.lit(submission_id)).select(RULE_RESULT.column_names)
 
 
 def _with_origin(rows: pl.DataFrame, submission_id: str, table: CheckedTable) -> pl.DataFrame:

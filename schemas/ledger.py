@@ -39,6 +39,11 @@ _STORAGE = {
     "n_rows": "bigint",
     "n_quarantined": "bigint",
     "n_held_back": "bigint",
+    "n_checked": "bigint",
+    "n_bad": "bigint",
+    "n_unknown": "bigint",
+    "max_rows": "bigint",
+    "min_checked": "bigint",
 }
 
 
@@ -195,7 +200,7 @@ LEDGER: tuple[Relation, ...] = (LAYOUT, SUBMISSION, SUBMISSION_FILE, CURRENT_SUB
 def _storage_type(column: Column) -> str:
     if column.name in _STORAGE:
         return _STORAGE[column.name]
-    return "integer" if column.type is Type.INTEGER else "varchar"
+    return {Type.INTEGER: "integer", Type.NUMBER: "double"}.get(column.type, "varchar")
 
 
 def _constraints(column: Column) -> str:
@@ -221,17 +226,20 @@ def quote_name(name: str) -> str:
     return f'"{name}"'
 
 
-def _create(schema: str, relation: Relation, *, key: bool = True) -> str:
+def create_table(schema: str, relation: Relation, *, key: bool = True, if_absent: bool = False) -> str:
+    """Render the creation of a table that blinreg itself fills."""
     lines = [
         f"    {quote_name(column.name)} {_storage_type(column)}{_constraints(column)}" for column in relation.columns
     ]
     if key:
         lines.append(f"    primary key ({', '.join(quote_name(name) for name in relation.key)})")
     body = ",\n".join(lines)
-    return f"create table {schema}.{relation.name} (\n{body}\n);"
+    condition = " if not exists" if if_absent else ""
+    return f"create table{condition} {schema}.{relation.name} (\n{body}\n);"
 
 
-def _comment(kind: str, schema: str, relation: Relation) -> str:
+def comment_on(kind: str, schema: str, relation: Relation) -> str:
+    """Render the comments on a relation and its columns."""
     full_name = f"{schema}.{relation.name}"
     lines = [f"comment on {kind} {full_name} is {quote(f'{relation.description} Grain: {relation.grain}.')};"]
     lines += [
@@ -280,14 +288,14 @@ qualify row_number() over (partition by accepted.site_id order by accepted.seque
 
 def current_submission_ddl() -> str:
     """Render the view of the submissions that count, with its comments; it replaces an older one."""
-    return "\n\n".join([current_submission_view(), _comment("view", LEDGER_SCHEMA, CURRENT_SUBMISSION)])
+    return "\n\n".join([current_submission_view(), comment_on("view", LEDGER_SCHEMA, CURRENT_SUBMISSION)])
 
 
 def ledger_ddl() -> str:
     """Render the ledger: its tables, the view of the submissions that count, and the table of violations."""
     parts = []
     for relation in (LAYOUT, SUBMISSION, SUBMISSION_FILE):
-        parts += [_create(LEDGER_SCHEMA, relation), _comment("table", LEDGER_SCHEMA, relation)]
+        parts += [create_table(LEDGER_SCHEMA, relation), comment_on("table", LEDGER_SCHEMA, relation)]
     parts.append(current_submission_ddl())
-    parts += [_create("quality", VIOLATION, key=False), _comment("table", "quality", VIOLATION)]
+    parts += [create_table("quality", VIOLATION, key=False), comment_on("table", "quality", VIOLATION)]
     return "\n\n".join(parts) + "\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from blinreg.schemas.render.dictionary import dictionary
+from blinreg.schemas.render.rules_page import rules_page
 
 #: Files in the tree, from its top folder, and what renders them.
-RENDERED = {"docs/dictionary.md": dictionary}
+RENDERED = {"docs/dictionary.md": dictionary, "docs/rules.md": rules_page}
 
 
 def main() -> None:

@@ -211,10 +211,10 @@ select *
 from treatment_cycle join spine using (patient_id)
 where start_date >= failure_date or stop_date > failure_date;
 
--- rule: no cycle within a week of the transplant or after it
+-- rule: no cycle within five days of the transplant or after it
 select *
 from treatment_cycle join spine using (patient_id)
-where coalesce(stop_date, last_contact_date) > hct_date - 7;
+where coalesce(stop_date, last_contact_date) > hct_date - 5;
 
 -- rule: ongoing means not stopped
 select *
@@ -336,10 +336,10 @@ select *
 from spine
 where not is_mrd and first_remission_date - index_date < 14;
 
--- rule: first remission under treatment
+-- rule: first remission within four weeks of an infusion
 select *
 from spine
-where first_remission_date > last_start_date + 42;
+where first_remission_date > last_start_date + 56;
 
 -- rule: no remission after relapse
 select *
@@ -494,7 +494,7 @@ where action = 'discontinued' and not exists (select 1 from treatment_cycle as c
 -- rule: severe CRS is acted on
 select *
 from adverse_event
-where term = 'crs' and grade >= 3 and action = 'none';
+where term = 'crs' and grade >= 3 and action = 'none' and corticosteroid <> 'yes';
 
 -- rule: tocilizumab with steroids
 select *
@@ -524,7 +524,7 @@ where b.transplant_date <= a.transplant_date;
 -- rule: transplant after a response
 select *
 from spine
-where hct_date is not null and coalesce(hct_date - first_remission_date < 6, true);
+where hct_date is not null and coalesce(hct_date - first_remission_date < 5, true);
 
 -- rule: transplant after relapse follows a next line
 select *
@@ -606,10 +606,15 @@ select *
 from follow_up
 where death_date <> last_contact_date;
 
--- rule: alive at the cutoff on its day
+-- rule: in contact at the cutoff, and seen in the two months before
 select *
 from follow_up
-where (end_reason = 'cutoff') <> (vital_status = 'alive' and last_contact_date = cutoff());
+where end_reason = 'cutoff' and (vital_status <> 'alive' or cutoff() - last_contact_date not between 0 and 55);
+
+-- rule: alive on the day of the cutoff means in contact
+select *
+from follow_up
+where end_reason <> 'cutoff' and vital_status = 'alive' and last_contact_date = cutoff();
 
 -- rule: last assessment is the last
 select follow_up.patient_id

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -22,13 +23,12 @@ from blinreg.schemas.codes import TERM_CATEGORY
 from blinreg.schemas.model import Type
 from blinreg.schemas.render.ddl import date_interval
 from blinreg.schemas.tables import TABLES
-from blinreg.synthetic.parameters import load_parameters
-from blinreg.synthetic.simulation import simulate
-from blinreg.synthetic.tables import tables_of
+from blinreg.synthetic import PROFILES, cohort_tables, load_study
+from blinreg.synthetic.model import draw_courses
+from blinreg.synthetic.records import records
 
-PARAMETERS = load_parameters("realworld-2020")
-CUTOFF = PARAMETERS.study.data_cutoff_date
-SEEDS = [0, 1, 7, 42, 2020, 987654321]
+STUDY = load_study("realworld-2020")
+SEEDS = [0, 7, 2020]
 
 #: The table that rules compare with, and the rules, as a reader of SQL would want them.
 SQL = (Path(__file__).parent / "synthetic_order_of_events.sql").read_text(encoding="utf-8")
@@ -55,8 +55,11 @@ ALL_RULES = {**RULES, **dict(every_date_rules())}
 
 
 @cache
-def cohort(seed: int) -> dict[str, pl.DataFrame]:
-    return tables_of(simulate(PARAMETERS, seed, range(PARAMETERS.study.n_patients)), PARAMETERS.study.id)
+def cohort(seed: int, profile: str | None = None) -> dict[str, pl.DataFrame]:
+    """The calibrated cohort of a profile, or patients of the model."""
+    if profile is not None:
+        return cohort_tables("realworld-2020", seed=seed, profile=profile)
+    return cohort_tables("realworld-2020", seed=seed, n_patients=1000)
 
 
 def database(tables: dict[str, pl.DataFrame]) -> duckdb.DuckDBPyConnection:
@@ -75,7 +78,7 @@ def database(tables: dict[str, pl.DataFrame]) -> duckdb.DuckDBPyConnection:
                 [f"{earliest} as {column.name}", f"{latest} as {column.name}_latest"] if is_date else [column.name]
             )
         connection.execute(f"create table {table.name} as select {', '.join(columns)} from sent_{table.name}")
-    connection.execute(f"create macro cutoff() as date '{CUTOFF}'")
+    connection.execute(f"create macro cutoff() as date '{STUDY.data_cutoff_date}'")
     categories = pl.DataFrame({"term": list(TERM_CATEGORY), "category": list(TERM_CATEGORY.values())})
     connection.register("categories", categories)
     connection.execute("create table term_category as from categories")
@@ -90,16 +93,17 @@ def broken(tables: dict[str, pl.DataFrame], rules: Mapping[str, str] = ALL_RULES
     return {name: count for name, count in counts.items() if count}
 
 
+@pytest.mark.parametrize("profile", [*PROFILES, None])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_impossible_order_of_events(seed: int) -> None:
-    assert broken(cohort(seed)) == {}
+def test_no_impossible_order_of_events(seed: int, profile: str | None) -> None:
+    assert broken(cohort(seed, profile)) == {}
 
 
-@given(seed=st.integers(0, 2**63 - 1), block=st.integers(0, 1000))
+@given(seed=st.integers(0, 2**63 - 1), first=st.integers(0, 10**9))
 @settings(max_examples=4, deadline=None)
-def test_no_impossible_order_of_events_in_any_patients(seed: int, block: int) -> None:
-    n = PARAMETERS.study.n_patients
-    assert broken(tables_of(simulate(PARAMETERS, seed, range(block * n, (block + 1) * n)), "realworld-2020")) == {}
+def test_no_impossible_order_of_events_in_any_patients(seed: int, first: int) -> None:
+    courses, placement = draw_courses(STUDY, seed, np.arange(first, first + 250, dtype=np.int64))
+    assert broken(records(courses, placement, study=STUDY, seed=seed)) == {}
 
 
 def shifted(tables: dict[str, pl.DataFrame], table: str, column: str, days: int) -> dict[str, pl.DataFrame]:

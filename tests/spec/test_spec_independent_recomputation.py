@@ -19,15 +19,12 @@ import polars as pl
 import pytest
 
 from blinreg.schemas.tables import table
-from blinreg.synthetic.parameters import load_parameters
-from blinreg.synthetic.simulation import simulate
-from blinreg.synthetic.tables import tables_of
+from blinreg.synthetic import cohort_tables, load_study
 
 Row = Mapping[str, Any]
 Registry = Any
 
-PARAMETERS = load_parameters("realworld-2020")
-CUTOFF = PARAMETERS.study.data_cutoff_date
+CUTOFF = load_study("realworld-2020").data_cutoff_date
 
 #: Day 0 of the fixture, from which it counts the cutoff; also where the grids of days begin.
 DAY_0 = date(2019, 1, 1)
@@ -244,7 +241,7 @@ def recompute(tables: Mapping[str, list[Row]], cutoff: date) -> Recomputed:
 @cache
 def cohort() -> dict[str, pl.DataFrame]:
     """Give the synthetic patients as their hospitals would send them: text, under the names of the columns."""
-    simulated = tables_of(simulate(PARAMETERS, 2020, range(PARAMETERS.study.n_patients)), PARAMETERS.study.id)
+    simulated = cohort_tables("realworld-2020")
     return {table: frame.select(pl.all().cast(pl.String)) for table, frame in simulated.items() if table in USED}
 
 

@@ -6,14 +6,18 @@ import argparse
 from typing import Protocol, cast
 
 from blinreg.registry.cli.commands import (
+    calibrate,
     demo,
+    diff,
     explain,
     fidelity,
     init,
     load,
     rebuild,
+    redcap,
     refresh,
     run,
+    schema,
     seal,
     status,
     synth,
@@ -42,5 +46,22 @@ class Command(Protocol):
 #: In the order of ``blinreg --help``: the order in which a new user needs them.
 COMMANDS: tuple[Command, ...] = tuple(
     cast(Command, module)
-    for module in (demo, synth, init, template, seal, load, status, run, explain, fidelity, refresh, rebuild)
+    for module in (
+        demo,
+        synth,
+        init,
+        template,
+        schema,
+        redcap,
+        seal,
+        load,
+        status,
+        diff,
+        run,
+        explain,
+        fidelity,
+        calibrate,
+        refresh,
+        rebuild,
+    )
 )

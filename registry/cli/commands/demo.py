@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from blinreg.registry.cli.commands.run import carry_out, findings
+from blinreg.registry.cli.commands.synth import add_profile
 from blinreg.registry.cli.console import Console
 from blinreg.registry.loading import load_submission
 from blinreg.registry.store import Registry
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder, or that of an earlier demo")
     parser.add_argument("--seed", type=int, default=2020, help="the same seed gives the same report (default 2020)")
+    add_profile(parser)
 
 
 def _claim(folder: Path) -> None:
@@ -41,10 +43,10 @@ def _claim(folder: Path) -> None:
         )
 
 
-def _fill(folder: Path, seed: int, console: Console) -> None:
+def _fill(folder: Path, seed: int, profile: str | None, console: Console) -> None:
     """Write the submissions and load them into a new registry."""
     console.progress("writing synthetic submissions")
-    made = generate(STUDY, folder / "submissions", seed=seed)
+    made = generate(STUDY, folder / "submissions", seed=seed, profile=profile)
     console.progress(f"wrote {made.n_patients} synthetic patients at {len(made.sites)} sites")
     with Registry.create(folder / "registry.duckdb") as registry:
         for number, site in enumerate(made.sites, start=1):
@@ -63,7 +65,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     draft.mkdir(parents=True)
     try:
         (draft / MARKER).touch()
-        _fill(draft, args.seed, console)
+        _fill(draft, args.seed, args.profile, console)
         result = carry_out(STUDY, draft / "registry.duckdb", draft / "results", console)
         (draft / "results" / "report.html").rename(draft / "report.html")
         shutil.rmtree(folder, ignore_errors=True)

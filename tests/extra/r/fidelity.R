@@ -21,7 +21,7 @@ p$term_cr1_under_1_year <- as.numeric(yes(remission == "under_1"))
 p$term_cr1_1_to_2_years <- as.numeric(yes(remission == "from_1_to_2"))
 p$term_cr1_from_2_years <- as.numeric(yes(remission == "from_2"))
 p$term_cr_mrd_positive <- as.numeric(yes(p$best_response == "cr" & p$mrd_at_response == "positive"))
-p$term_combination <- as.numeric(p$tki == 1 | p$chemotherapy == 1)
+p$term_combination <- as.numeric(p$tki == 1 | p$chemotherapy == 1 | p$intrathecal == 1)
 p$term_lines_2 <- as.numeric(yes(p$salvage_line == 2)); p$term_lines_from_3 <- as.numeric(yes(p$salvage_line >= 3))
 p$term_tki <- p$tki; p$term_primary_refractory <- as.numeric(yes(p$primary_refractory == "yes"))
 
@@ -77,7 +77,7 @@ model <- list(
   cox_os_responders = list("rr_responders", "os_from_response",
                            c("ph", "age_decades", cr1, "kmt2a", "cns_history", "prior_allo_hct")),
   cox_rfs = list("rr_responders", "rfs", c("cns_history", "kmt2a", "age_decades", "cr_mrd_positive", cr1)),
-  logistic_response = list("rr_evaluable", "",
+  logistic_response = list("rr", "",
                            c("combination", "lines_2", "lines_from_3", "ph", "kmt2a", "cns_history", cr1)))
 fit <- lapply(model, function(m) {
   terms <- paste0("term_", m[[3]])

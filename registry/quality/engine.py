@@ -1,0 +1,153 @@
+"""Run rules: one scan a table counts for every rule; a second one, over bad rows only, says which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import polars as pl
+
+from blinreg.registry.frames import query_frame
+from blinreg.schemas.errors import BlinregError
+from blinreg.schemas.rules import CELL, CONTEXTS, Rule
+from blinreg.schemas.rules.sql import (
+    CELL_PLACE,
+    SubmissionFacts,
+    bad_rows,
+    context_table,
+    contexts_of,
+    counts,
+    judged,
+)
+
+#: Columns of what is found: the rule, and where the bad row is.
+FINDING_SCHEMA = pl.Schema({"rule": pl.String(), "table": pl.String(), "line": pl.Int64(), "column": pl.String()})
+
+#: Columns of the counts of a rule.
+RESULT_SCHEMA = pl.Schema(
+    {
+        "rule": pl.String(),
+        "table": pl.String(),
+        "n_rows": pl.Int64(),
+        "n_checked": pl.Int64(),
+        "n_bad": pl.Int64(),
+        "n_unknown": pl.Int64(),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What rules say of rows.
+
+    Parameters
+    ----------
+    findings : polars.DataFrame
+        ``rule, table, line, column``: one row a rule and bad row, but for rules that report a share.
+    results : polars.DataFrame
+        ``rule, table, n_rows, n_checked, n_bad, n_unknown``. Checked are the rows that the rule is
+        about and whose verdict is known; unknown those that it is about and whose verdict is not.
+    """
+
+    findings: pl.DataFrame
+    results: pl.DataFrame
+
+
+def is_related(rule: Rule) -> bool:
+    """Tell whether a rule looks beyond its row, so that it can be misled by rows that are wrong."""
+    return bool(contexts_of(rule, CONTEXTS))
+
+
+def make_contexts(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule]) -> None:
+    """Make the temporary tables of the contexts that the rules name."""
+    needed = {context.name: context for rule in rules for context in contexts_of(rule, CONTEXTS)}
+    for context in needed.values():
+        _run(connection, f"context {context.name}", context_table(context))
+
+
+def run_rules(
+    connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule], facts: SubmissionFacts, *, schema: str
+) -> Outcome:
+    """Run rules on the rows of their tables; the contexts that they name must have been made.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Database with ``<schema>.T`` for every table of the rules.
+    rules : sequence of Rule
+        Rules with a predicate.
+    facts : SubmissionFacts
+        What they know of the submission.
+    schema : str
+        ``sent`` or ``sound``.
+
+    Raises
+    ------
+    BlinregError
+        If a rule cannot be evaluated. It is a fault of blinreg.
+    """
+    findings, results = [FINDING_SCHEMA.to_frame()], [RESULT_SCHEMA.to_frame()]
+    for name in dict.fromkeys(rule.table for rule in rules):
+        outcome = _run_on_table(connection, schema, [rule for rule in rules if rule.table == name], facts)
+        findings.append(outcome.findings)
+        results.append(outcome.results)
+    return Outcome(findings=pl.concat(findings), results=pl.concat(results))
+
+
+def _run_on_table(
+    connection: duckdb.DuckDBPyConnection, schema: str, rules: Sequence[Rule], facts: SubmissionFacts
+) -> Outcome:
+    name = rules[0].table
+    what = f"the rules of {name}"
+    place = CELL_PLACE if name == CELL else ()
+    scan = judged(rules, f"{schema}.{name}", CONTEXTS, facts, place=place)
+    results = _results(rules, _run(connection, what, counts(rules, scan)))
+    broken = [
+        number
+        for number, (rule, n_bad) in enumerate(zip(rules, results["n_bad"], strict=True))
+        if n_bad and rule.report == "rows"
+    ]
+    if not broken:
+        return Outcome(findings=FINDING_SCHEMA.to_frame(), results=results)
+    found = _run(connection, what, bad_rows(broken, scan, place=place))
+    return Outcome(findings=_findings(rules, broken, found), results=results)
+
+
+def _results(rules: Sequence[Rule], counted: pl.DataFrame) -> pl.DataFrame:
+    """Give the one row of counts as one row a rule."""
+    n_rows, *numbers = counted.row(0)
+    rows = []
+    for position, rule in enumerate(rules):
+        n_about, n_bad, n_unknown = numbers[3 * position : 3 * position + 3]
+        rows.append((rule.id, rule.table, n_rows, n_about - n_unknown, n_bad, n_unknown))
+    return pl.DataFrame(rows, schema=RESULT_SCHEMA, orient="row")
+
+
+def _findings(rules: Sequence[Rule], broken: Sequence[int], found: pl.DataFrame) -> pl.DataFrame:
+    """Name rule, table and columns of every bad row; the rows of ``cell`` say themselves where they stand."""
+    number = pl.col("number")
+    if rules[0].table == CELL:
+        table_name, column = pl.col("table_name"), pl.col("column_name")
+    else:
+        table_name = pl.lit(rules[0].table)
+        column = number.replace_strict({n: ", ".join(rules[n].columns) for n in broken}, return_dtype=pl.String)
+    return found.select(
+        number.replace_strict({n: rules[n].id for n in broken}, return_dtype=pl.String).alias("rule"),
+        table_name.cast(pl.String).alias("table"),
+        pl.col("line").cast(pl.Int64),
+        column.alias("column"),
+    )
+
+
+def _run(connection: duckdb.DuckDBPyConnection, what: str, query: str) -> pl.DataFrame:
+    try:
+        if query.startswith("create"):
+            connection.execute(query)
+            return pl.DataFrame()
+        return query_frame(connection, query)
+    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+        raise BlinregError(f"{what} cannot be run: {error}") from error
+    except duckdb.Error as error:
+        # The message of an error at run time may quote a value.
+        raise BlinregError(f"{what} failed: {type(error).__name__}") from None
