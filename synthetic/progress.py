@@ -28,7 +28,7 @@ def time_left(seconds: float, *, done: int, total: int) -> str:
 
     Examples
     --------
-    >>> time_left(30.0, done=1, total=2), time_left(50.0, done=1, total=4), time_left(9.0, done=3, total=3)
+    >>> time_left(30.0, done=1, total=2), time_left(60.0, done=1, total=4), time_left(9.0, done=3, total=3)
     ('about 30 s left', 'about 3 min left', 'done')
     """
     left = seconds * (total - done) / done

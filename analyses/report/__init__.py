@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from blinreg.analyses.report.write import write_report
+from blinreg.analyses.report.write import FIDELITY_PAGE, write_report
 
-__all__ = ["write_report"]
+__all__ = ["FIDELITY_PAGE", "write_report"]

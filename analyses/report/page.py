@@ -90,13 +90,15 @@ class Section:
     analyses: tuple[ShownAnalysis, ...]
 
 
-def render_report(run: RunResult) -> str:
+def render_report(run: RunResult, *, fidelity: tuple[str, str] | None = None) -> str:
     """Compose the page.
 
     Parameters
     ----------
     run : RunResult
         Its tables and figures passed the disclosure gate.
+    fidelity : tuple of str, optional
+        Address of the page that compares the synthetic data with the publication, and what it says in a sentence.
 
     Returns
     -------
@@ -113,6 +115,7 @@ def render_report(run: RunResult) -> str:
     script = _asset("sort.js")
     return environment.get_template("report.html").render(
         run=run,
+        fidelity=fidelity,
         answer=answer(run),
         sections=_sections(run.plan, run.analyses),
         definitions=_definitions(run.analyses),

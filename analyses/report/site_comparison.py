@@ -176,12 +176,13 @@ def _box(who: str, n: int | None, values: list[float | None], low: float, high: 
     if len(known) < len(values):
         return Box(who=who, n=_count(n), places=None, words="none, or too few to be shown")
     span = (high - low) or 1.0
+    lower, median, upper = (wording.number(value) for value in known[1:4])
     p5, p25, p50, p75, p95 = (round(100 * (value - low) / span, 2) if high > low else 50.0 for value in known)
     return Box(
         who=who,
         n=_count(n),
         places=(p5, p25, p50, p75, p95),
-        words=f"median {wording.number(known[2])}, middle half {wording.number(known[1])} to {wording.number(known[3])}",
+        words=f"median {median}, middle half {lower} to {upper}",
     )
 
 

@@ -83,9 +83,7 @@ def site_page(review: SiteReview) -> str:
     shown = limited(found)
     rules = rule_rows(frames["rules"], found, shown)
     by_id = {rule.rule: rule for rule in rules}
-    findings = Findings(
-        rows=tuple(finding_rows(shown, by_id)), n=found.height, most_of_a_rule=share_of_a_rule(found)
-    )
+    findings = Findings(rows=tuple(finding_rows(shown, by_id)), n=found.height, most_of_a_rule=share_of_a_rule(found))
     delta = delta_of(frames, {rule.rule: rule.title for rule in rules})
     text, hashed = script("sort.js", "site.js")
     mark, notice = (SYNTHETIC_MARK, SYNTHETIC_NOTICE) if review.is_synthetic else (PRIVATE_MARK, PRIVATE_NOTICE)

@@ -45,15 +45,16 @@ def withhold(frames: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     [None]
     """
     harmless = frames["rules"].filter(pl.col("category") != PRIVACY)["rule"]
-    found = [frames[name].with_columns(is_private=~pl.col("rule").is_in(harmless.implode()).fill_null(False)) for name in _FINDINGS]
+    found = [
+        frames[name].with_columns(is_private=~pl.col("rule").is_in(harmless.implode()).fill_null(False))
+        for name in _FINDINGS
+    ]
     columns = ["table", "line", "column"]
     private = pl.concat(part.filter("is_private").select(columns) for part in found)
     names_too = _NAME in _each_column(private)["column"]
     return {
         **frames,
-        **{
-            name: _findings(part, private, names_too=names_too) for name, part in zip(_FINDINGS, found, strict=True)
-        },
+        **{name: _findings(part, private, names_too=names_too) for name, part in zip(_FINDINGS, found, strict=True)},
         "changes": _changes(frames["changes"], private, names_too=names_too),
     }
 

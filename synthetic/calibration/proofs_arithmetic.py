@@ -200,8 +200,36 @@ def _ratio_proof(printed: Ratio) -> dict[str, Any] | None:
     }
 
 
+def _limit_proof() -> dict[str, Any] | None:
+    """Proof that the upper limit of the MRD indication's median is none of a log-log interval, if it is not."""
+    from blinreg.synthetic.calibration.mrd_arm import least_upper_limit
+
+    least = least_upper_limit()
+    if least <= 0.5:
+        return None
+    return {
+        "id": "limit_mrd_os_months_ci_upper",
+        "conflict": "C_MRD_FU",
+        "kind": "arithmetic",
+        "targets": ["mrd_os_months_ci_upper"],
+        "gives_up": ["mrd_os_months_ci_upper"],
+        "statements": [
+            "MRD indication: 12 patients, survivors followed for at most 32 months",
+            "relapse-free survival 54% at 2 years in 9 responders: at most 6 of the 12 die",
+            "overall survival, median 34.7 months, upper limit 34.7",
+        ],
+        "arithmetic": (
+            "Survivors are followed for at most 32 months, so the last of the 12 patients dies at 34.7. In every order "
+            f"of at most 6 deaths the upper log-log limit is {least:.3f} or more while somebody is at risk, never one "
+            "half, and at a survival of 0 it does not exist: the upper limit of the median is not reached."
+        ),
+        "status": "ENUMERATED",
+    }
+
+
 def arithmetic_proofs() -> list[dict[str, Any]]:
     """Proofs of the numbers that contradict themselves; those that do not are left out."""
     percentages = [_percentage_proof(p) for p in PERCENTAGES if not rounds_to(p.count, p.of, p.percent)]
     ratios = [proof for ratio in RATIOS if (proof := _ratio_proof(ratio)) is not None]
-    return [*percentages, *ratios]
+    limits = [proof for proof in (_limit_proof(),) if proof is not None]
+    return [*percentages, *ratios, *limits]

@@ -72,7 +72,7 @@ OUTCOME = (
     ),
     *(f"hazard.transplant_mortality.per_day.{i}" for i in range(1, 4)),
     *(f"hazard.transplant_mortality.hazard_ratio.{term}" for term in ("ph_positive", "tki")),
-    *(f"hazard.death_after_relapse.per_day.{i}" for i in range(5)),
+    *(f"hazard.death_after_relapse.per_day.{i}" for i in range(4)),
     *(
         f"hazard.death_after_relapse.hazard_ratio.{term}"
         for term in (

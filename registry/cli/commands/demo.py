@@ -1,7 +1,8 @@
 """Run the main job: eleven synthetic hospitals submit, a registry is filled, the real-world study is reported.
 
-Writes DIR/submissions, DIR/registry.duckdb, DIR/results and DIR/report.html. What an earlier demo
-wrote into DIR is replaced when the new one is complete; nothing else is touched.
+Writes DIR/submissions, DIR/registry.duckdb, DIR/results, DIR/report.html and DIR/fidelity.html
+(every published number against the synthetic one). What an earlier demo wrote into DIR is replaced
+when the new one is complete; nothing else is touched.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import shutil
 from pathlib import Path
 
+from blinreg.analyses.report import FIDELITY_PAGE
 from blinreg.registry.cli.commands.run import carry_out, findings
 from blinreg.registry.cli.commands.synth import add_profile
 from blinreg.registry.cli.console import Console
@@ -67,13 +69,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
         (draft / MARKER).touch()
         _fill(draft, args.seed, args.profile, console)
         result = carry_out(STUDY, draft / "registry.duckdb", draft / "results", console)
-        (draft / "results" / "report.html").rename(draft / "report.html")
+        for page in ("report.html", FIDELITY_PAGE):
+            (draft / "results" / page).rename(draft / page)
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     console.result(
         f"\n{folder / 'report.html'}: the report, open it in a browser\n"
+        f"{folder / FIDELITY_PAGE}: each published number against the synthetic one\n"
         f"{folder / 'registry.duckdb'}: the registry, open it with any DuckDB client\n"
         f"\nSynthetic data; these patients do not exist:\n{findings(result)}",
         {

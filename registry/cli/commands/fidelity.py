@@ -23,6 +23,7 @@ from blinreg.registry.loading import load_submission
 from blinreg.registry.manifest import MANIFEST_NAME
 from blinreg.registry.store import Registry
 from blinreg.schemas.errors import UsageError
+from blinreg.synthetic.calibrated import DEFAULT_PROFILE
 from blinreg.synthetic.targets import PublishedTargets, load_given_up, load_proofs, load_targets
 
 NAME = "fidelity"
@@ -40,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--frames", action="store_true", help="with --out: also write the frames that were measured, as CSV"
     )
     parser.add_argument(
-        "--profile", default="strict", metavar="NAME", help="profile of the cohort: strict (default) or plausible"
+        "--profile",
+        default=DEFAULT_PROFILE,
+        metavar="NAME",
+        help="profile of the cohort: plausible (default) or strict",
     )
     parser.add_argument(
         "--tolerance",
@@ -79,7 +83,7 @@ def _registry(args: argparse.Namespace, console: Console) -> Iterator[Registry]:
 
 
 def measure(
-    registry: Registry, published: PublishedTargets, *, profile: str = "strict", tolerance: str = "printed"
+    registry: Registry, published: PublishedTargets, *, profile: str = DEFAULT_PROFILE, tolerance: str = "printed"
 ) -> Ledger:
     """Score what a registry holds.
 

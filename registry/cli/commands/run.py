@@ -9,11 +9,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from blinreg.analyses.fidelity import Ledger
 from blinreg.analyses.plans import RunResult, load_plan, run_plan
 from blinreg.analyses.report import write_report
+from blinreg.registry.cli.commands.fidelity import measure
 from blinreg.registry.cli.console import Console
 from blinreg.registry.cli.source import analysis_views, provenance, set_as_of
 from blinreg.registry.store import Registry
+from blinreg.synthetic.calibrated import DEFAULT_PROFILE
+from blinreg.synthetic.studies import STUDIES
+from blinreg.synthetic.targets import load_targets
 
 NAME = "run"
 HELP = "carry out a study plan on a registry"
@@ -47,17 +52,27 @@ def carry_out(
     plan = load_plan(plan_name)
     with Registry.open(registry_path) as registry:
         set_as_of(registry, as_of)
+        behind = provenance(registry)
         result = run_plan(
             plan,
             analysis_views(registry, as_of),
-            provenance=provenance(registry),
+            provenance=behind,
             out=out,
             release="public" if release == "public" else "",
             on_progress=lambda done, total, title: console.progress(f"analysis: {title}", done=done, total=total),
         )
+        is_comparable = behind.is_synthetic and as_of is None and plan.name in STUDIES
+        ledger = compare(registry, plan.name, console) if is_comparable else None
     console.progress("writing the report")
-    write_report(result, out / "report.html")
+    write_report(result, out / "report.html", ledger=ledger)
     return result
+
+
+def compare(registry: Registry, study: str, console: Console) -> Ledger:
+    """Compare synthetic data with the publication that they imitate."""
+    published = load_targets(study)
+    console.progress(f"comparing with {published.table.height} published numbers")
+    return measure(registry, published, profile=DEFAULT_PROFILE)
 
 
 def findings(result: RunResult) -> str:
