@@ -14,6 +14,7 @@ import duckdb
 
 from blinreg.registry.damage import is_corrupt
 from blinreg.registry.quality.catalogue import catalogue_rows
+from blinreg.registry.quality.delta import violation_delta_ddl
 from blinreg.schemas.errors import BlinregError
 from blinreg.schemas.ledger import LEDGER_SCHEMA, current_submission_ddl
 from blinreg.schemas.render import ddl
@@ -26,6 +27,9 @@ FIRST_MACRO = "900"
 #: What the derivation reads, and what it fills.
 _INPUTS = ("current", LEDGER_SCHEMA, "quality")
 _OUTPUTS = ("staging", "derived", "analysis")
+
+#: Stands in the layout in the place of the hash while the derived tables are behind the rows.
+_BEHIND = "0" * 64
 
 
 def sql_files() -> tuple[tuple[str, str], ...]:
@@ -43,9 +47,15 @@ def sql_files() -> tuple[tuple[str, str], ...]:
 
 def derivation_sha256() -> str:
     """Hash of all that a registry has beside its stored rows: rules, views, derived tables, comments and macros."""
-    rules = [quality_ddl(), catalogue_rows().rows()]
+    rules = [quality_ddl(), catalogue_rows().rows(), violation_delta_ddl()]
     parts = [*rules, current_submission_ddl(), ddl.current_ddl(), *sql_files(), ddl.analysis_comments()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def mark_derivation(connection: duckdb.DuckDBPyConnection, *, is_current: bool) -> None:
+    """Write into the layout whether the derived tables are those of the rows, inside the caller's transaction."""
+    sha256 = derivation_sha256() if is_current else _BEHIND
+    connection.execute(f"update {LEDGER_SCHEMA}.layout set derivation_sha256 = ?", [sha256])
 
 
 def derive(connection: duckdb.DuckDBPyConnection) -> None:

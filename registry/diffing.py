@@ -111,7 +111,8 @@ def compare(before: Mapping[str, pl.DataFrame], after: Mapping[str, pl.DataFrame
     ('SYN-001', 'last_contact_date', '2020-05', '2020-05-01')
     """
     parts: dict[str, list[pl.DataFrame]] = {"tables": [], "rows": [], "values": []}
-    added, removed = {}, {}
+    added: dict[str, pl.DataFrame] = {}
+    removed: dict[str, pl.DataFrame] = {}
     for definition in TABLES:
         if definition.name not in before and definition.name not in after:
             continue

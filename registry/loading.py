@@ -1,15 +1,19 @@
-"""Load a submission: wholly, or not at all.
+"""Load submissions: each wholly, or not at all.
 
 The steps, in the order in which a crash may fall between them: copy the files; read, check
 and store the rows in one transaction; write ``prepared`` into the journal; commit; read the
 ledger back on a fresh session, because DuckDB answers a COMMIT after a failed statement
 with OK and rolls back; write ``committed`` into the journal; only then say so.
+
+``analysis.*`` is derived in the same transaction. Of several submissions, in that of the last
+one: until then the registry says of itself that its derived tables are behind its rows, so that
+nobody takes them for current, and whoever opens it for writing next makes them so.
 """
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,24 +21,24 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from blinreg.registry.derive import derive
+from blinreg.registry.derive import derive, mark_derivation
 from blinreg.registry.ledger import LedgerRow, accepted_of, next_sequence, read_ledger, write_row
 from blinreg.registry.manifest import MANIFEST_NAME, Identity, Manifest, parse_manifest, read_identity
-from blinreg.registry.originals import Kept, Originals, read_manifest_file, refuse_together
+from blinreg.registry.originals import Originals, read_manifest_file
 from blinreg.registry.quality.check import CheckedSubmission, SubmissionContext, check_submission
 from blinreg.registry.quality.elsewhere import patients_elsewhere, persons_elsewhere
 from blinreg.registry.quality.refusal import refuse_whole
 from blinreg.registry.reading import read_tables
+from blinreg.registry.receiving import Received, receive, refuse_nobody
 from blinreg.registry.reconcile import reconcile
 from blinreg.registry.status import count_dropped, violations
 from blinreg.registry.store import Registry
 from blinreg.registry.storing import store
 from blinreg.schemas.errors import RegistryDamaged, SubmissionRejected, UsageError
 
-#: Endings of files that look like tables; one that submission.json does not name was forgotten.
-_TABLE_ENDINGS = {".csv", ".parquet", ".xlsx", ".xls", ".tsv"}
-
 Progress = Callable[[str], None]
+Checked = Callable[[CheckedSubmission], None]
+Outcome = Callable[[Path, "LoadResult | SubmissionRejected"], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,21 +88,14 @@ class LoadResult:
         return 1 if self.n_warnings else 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Received:
-    """A submission whose files are kept and whose place in the ledger is clear."""
-
-    manifest: Manifest
-    kept: Mapping[str, Kept]
-    row: LedgerRow
-
-
 def load_submission(
     registry: Registry,
     folder: str | Path,
     *,
     on_progress: Progress | None = None,
     actor: str | None = None,
+    on_checked: Checked | None = None,
+    is_derived: bool = True,
 ) -> LoadResult:
     """Load a submission into a registry that is open for writing.
 
@@ -112,6 +109,11 @@ def load_submission(
         Told each step as a short text.
     actor : str, optional
         Who loads it; the account by default.
+    on_checked : callable, optional
+        Given the rows after the rules, before it is decided whether the submission is refused whole.
+    is_derived : bool
+        Whether ``analysis.*`` is made current. If not, the registry says that it is not; `load_submissions`
+        makes it so once for many.
 
     Returns
     -------
@@ -147,12 +149,14 @@ def load_submission(
         manifest = parse_manifest(text, now=draft.received_at)
         draft = _with_manifest(draft, manifest)
         progress("copying files")
-        received = _receive(registry, folder, manifest, originals, draft)
+        received = receive(registry, folder, manifest, originals, draft)
         if received is None:
             originals.discard()
             return _unchanged(registry, manifest.site_id)
         checked = _check(registry, received, progress)
-        _refuse_nobody(manifest)
+        (on_checked or _silent)(checked)
+        refuse_whole(checked)
+        refuse_nobody(manifest)
     except SubmissionRejected as rejection:
         originals.discard()
         _record_rejection(registry, draft, read_identity(text), rejection)
@@ -161,10 +165,83 @@ def load_submission(
         originals.discard()
         raise
     originals.settle()
-    return _store(registry, received, checked, originals, progress)
+    return _store(registry, received, checked, originals, progress, is_derived=is_derived)
 
 
-def _silent(_: str) -> None:
+def load_submissions(
+    registry: Registry,
+    folders: Iterable[str | Path],
+    *,
+    on_progress: Progress | None = None,
+    on_outcome: Outcome | None = None,
+    actor: str | None = None,
+) -> tuple[LoadResult | SubmissionRejected, ...]:
+    """Load submissions one after the other, each in a transaction of its own, and derive once.
+
+    One that is refused does not stop the others. Any other error does: what was loaded before stays
+    loaded, and the registry says that its derived tables are not current until it is next opened
+    for writing.
+
+    Parameters
+    ----------
+    registry : Registry
+        Open with ``write=True``.
+    folders : iterable of str or Path
+        Folders with ``submission.json`` and one file a table, in the order in which they are loaded.
+    on_progress : callable, optional
+        Told each step as a short text, with the name of the folder.
+    on_outcome : callable, optional
+        Given each folder and what became of it as soon as that is settled.
+    actor : str, optional
+        Who loads them; the account by default.
+
+    Returns
+    -------
+    tuple of LoadResult or SubmissionRejected
+        What became of each folder, in their order. ``analysis.*`` is current by then.
+
+    Raises
+    ------
+    UsageError
+        If one of the folders does not exist (nothing is loaded then), or the registry is open for reading.
+    RegistryDamaged
+        If the registry and its journal disagree.
+    """
+    registry.require_writable()
+    paths = tuple(Path(folder) for folder in folders)
+    for path in paths:
+        if not path.is_dir():
+            raise UsageError(f"there is no folder {path.name}", next_step="check the names; nothing was loaded")
+    progress = on_progress or _silent
+    outcomes: list[LoadResult | SubmissionRejected] = []
+    for number, path in enumerate(paths, start=1):
+        outcome = _load_one_of(registry, path, progress=progress, actor=actor, is_last=number == len(paths))
+        (on_outcome or _hush)(path, outcome)
+        outcomes.append(outcome)
+    if not registry.is_derivation_current():
+        # The last folder was refused or brought nothing new, so that the one before it waits for this.
+        progress("deriving")
+        registry.derive()
+    return tuple(outcomes)
+
+
+def _load_one_of(
+    registry: Registry, folder: Path, *, progress: Progress, actor: str | None, is_last: bool
+) -> LoadResult | SubmissionRejected:
+    def tell(step: str) -> None:
+        progress(f"{folder.name}: {step}")
+
+    try:
+        return load_submission(registry, folder, on_progress=tell, actor=actor, is_derived=is_last)
+    except SubmissionRejected as rejection:
+        return rejection
+
+
+def _hush(_: Path, __: object) -> None:
+    """Say nothing of what became of a folder."""
+
+
+def _silent(_: object) -> None:
     """Say nothing."""
 
 
@@ -203,82 +280,7 @@ def _with_manifest(draft: LedgerRow, manifest: Manifest) -> LedgerRow:
     )
 
 
-def _receive(
-    registry: Registry, folder: Path, manifest: Manifest, originals: Originals, draft: LedgerRow
-) -> _Received | None:
-    """Keep the files and find the submission's place; ``None`` if its content counts already."""
-    _refuse_forgotten(folder, manifest)
-    kept = _keep_files(folder, manifest, originals)
-    ledger = read_ledger(registry.cursor())
-    current = accepted_of(ledger, manifest.site_id)
-    if current is not None and current.content_sha256 == manifest.content_sha256:
-        return None
-    _refuse_place(manifest, ledger, current)
-    return _Received(manifest=manifest, kept=kept, row=replace(draft, outcome="accepted"))
-
-
-def _refuse_forgotten(folder: Path, manifest: Manifest) -> None:
-    named = {file.path for file in manifest.files}
-    forgotten = sorted(
-        item.name for item in folder.iterdir() if item.suffix.lower() in _TABLE_ENDINGS and item.name not in named
-    )
-    if forgotten:
-        raise SubmissionRejected(
-            f"the folder holds {len(forgotten)} table files that submission.json does not name ({forgotten[0]})",
-            next_step="name them or take them out: a table that is not named counts as empty",
-        )
-
-
-def _refuse_nobody(manifest: Manifest) -> None:
-    """Refuse a submission without patients: as the full state of its site it would empty the site."""
-    if any(file.table == "patient" and not file.rows for file in manifest.files):
-        raise SubmissionRejected(
-            "the table patient has no rows: every patient that the site sent before would count no longer",
-            next_step="fill in the tables, seal the folder and load it again",
-        )
-
-
-def _keep_files(folder: Path, manifest: Manifest, originals: Originals) -> Mapping[str, Kept]:
-    problems: list[SubmissionRejected] = []
-    kept = {}
-    for file in manifest.files:
-        try:
-            copy = originals.keep(folder / file.path, suffix=file.format)
-        except SubmissionRejected as rejection:
-            problems.append(rejection)
-            continue
-        if copy.sha256 != file.sha256:
-            problems.append(
-                SubmissionRejected(
-                    f"{file.path} is not the file that submission.json names: its sha256 is another",
-                    next_step="the file or the list was changed after the other was made; make both again",
-                )
-            )
-        kept[file.table] = copy
-    refuse_together(problems)
-    originals.keep(folder / MANIFEST_NAME, suffix="json")
-    return kept
-
-
-def _refuse_place(manifest: Manifest, ledger: tuple[LedgerRow, ...], current: LedgerRow | None) -> None:
-    """Refuse a name that is taken, and a submission that would turn the site back."""
-    taken = [row for row in ledger if row.outcome == "accepted" and row.submission_id == manifest.submission_id]
-    if taken:
-        same = taken[0].content_sha256 == manifest.content_sha256
-        what = "was accepted before and replaced since" if same else "was accepted before with other content"
-        raise SubmissionRejected(
-            f"submission {manifest.submission_id} {what}", next_step="give the new submission a name of its own"
-        )
-    if current is not None and current.created_at is not None and manifest.created_at < current.created_at:
-        raise SubmissionRejected(
-            f"submission {manifest.submission_id} was made at {manifest.created_at.isoformat()}Z, before the current "
-            f"submission of the site, {current.submission_id} of {current.created_at.isoformat()}Z: "
-            "it would replace newer data by older",
-            next_step="send the newest state with a later created_at",
-        )
-
-
-def _check(registry: Registry, received: _Received, progress: Progress) -> CheckedSubmission:
+def _check(registry: Registry, received: Received, progress: Progress) -> CheckedSubmission:
     manifest = received.manifest
     tables = read_tables(manifest, received.kept, progress)
     progress("checking rows")
@@ -289,13 +291,17 @@ def _check(registry: Registry, received: _Received, progress: Progress) -> Check
         claimed=patients_elsewhere(registry.cursor(), manifest.site_id),
         persons=persons_elsewhere(registry.cursor(), manifest.site_id),
     )
-    checked = check_submission(tables, context)
-    refuse_whole(checked)
-    return checked
+    return check_submission(tables, context)
 
 
 def _store(
-    registry: Registry, received: _Received, checked: CheckedSubmission, originals: Originals, progress: Progress
+    registry: Registry,
+    received: Received,
+    checked: CheckedSubmission,
+    originals: Originals,
+    progress: Progress,
+    *,
+    is_derived: bool,
 ) -> LoadResult:
     row = replace(
         received.row,
@@ -311,8 +317,11 @@ def _store(
         try:
             store(cursor, submission_id, checked)
             write_row(cursor, row)
-            progress("deriving")
-            derive(cursor)
+            if is_derived != registry.is_derivation_current():
+                mark_derivation(cursor, is_current=is_derived)
+            if is_derived:
+                progress("deriving")
+                derive(cursor)
         except BaseException:
             # Nothing was announced yet, so nothing is kept of it either.
             originals.discard()

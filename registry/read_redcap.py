@@ -11,6 +11,7 @@ record numbers included, never gets into a submission.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -88,9 +89,7 @@ def read_redcap(path: str, data: bytes, *, site_id: str) -> RedcapExport:
     >>> export.tables["follow_up"].select("patient_id", "vital_status").row(0)
     ('SYN-001', 'alive')
     """
-    names, header_lines, body = _split_header(data)
-    keys = [f"{position}" for position in range(len(names))]
-    frame = _read_cells(path, keys, names, header_lines, body)
+    names, frame = _read_cells(path, data)
     places = find_places(path, names)
     frame = _with_instrument(frame, places)
     _refuse_groups(path, frame, places)
@@ -110,7 +109,7 @@ def read_redcap(path: str, data: bytes, *, site_id: str) -> RedcapExport:
 
 def _split_header(data: bytes) -> tuple[list[str], int, bytes]:
     """Give the names of the columns, the lines that they take, and what follows them."""
-    source = io.BytesIO(data.removeprefix(b"\xef\xbb\xbf"))
+    source = io.BytesIO(data.removeprefix(codecs.BOM_UTF8))
     read: list[int] = []
 
     def lines() -> Iterator[str]:
@@ -125,22 +124,23 @@ def _split_header(data: bytes) -> tuple[list[str], int, bytes]:
     return [" ".join(name.split()) for name in names], len(read), source.getvalue()[sum(read) :]
 
 
-def _read_cells(path: str, keys: list[str], names: list[str], header_lines: int, body: bytes) -> pl.DataFrame:
-    """Read all cells as text, with the checks that every CSV file of a submission goes through.
+def _read_cells(path: str, data: bytes) -> tuple[list[str], pl.DataFrame]:
+    """Read the header, and all cells as text, with the checks that every CSV file of a submission goes through.
 
     Labels may repeat in a header ("Complete?" stands behind every instrument), so that columns
     go by their position.
     """
-    if len(names) < 2:
-        # One name, or none: let the reader say what is wrong with such a file.
+    names, header_lines, body = _split_header(data)
+    keys = [f"{position}" for position in range(len(names))]
+    if len(names) < 2 or data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        # No table in any case; the reader says what is wrong with such a file.
         keys = names or ["empty"]
-        header = (names[0] if names else "").encode()
     else:
-        header = ",".join(keys).encode()
-    columns = tuple(Column(name=key, type=Type.TEXT, description="") for key in keys)
+        data = ",".join(keys).encode() + b"\n" + body
+    columns = tuple(Column(name=key, type=Type.TEXT, description="") for key in dict.fromkeys(keys))
     definition = Table(name="redcap", grain="", description="", key=(), columns=columns)
-    frame = read_csv(definition, path, header + b"\n" + body)
-    return frame.with_columns(pl.col("source_line") + header_lines - 1)
+    frame = read_csv(definition, path, data)
+    return names, frame.with_columns(pl.col("source_line") + header_lines - 1)
 
 
 def _with_instrument(frame: pl.DataFrame, places: Places) -> pl.DataFrame:

@@ -61,6 +61,7 @@ def rebuild(damaged: str | Path, new: str | Path) -> tuple[LoadResult, ...]:
         raise UsageError(f"{paths.submissions.name} keeps no submission", next_step="check the name of the registry")
     with Registry.create(new) as registry:
         results = [_load(registry, paths, original) for original in originals]
+        registry.derive()
     return tuple(result for result in results if result is not None)
 
 
@@ -73,7 +74,7 @@ def _load(registry: Registry, paths: RegistryPaths, original: _Original) -> Load
             if kept.is_file():
                 shutil.copyfile(kept, folder / file.path)
         try:
-            return load_submission(registry, folder)
+            return load_submission(registry, folder, is_derived=False)
         except SubmissionRejected as rejection:
             if not original.is_acknowledged:
                 return None

@@ -23,7 +23,7 @@ def without_formulas(frame: pl.DataFrame) -> pl.DataFrame:
     """
     text = pl.col(pl.String)
     is_formula = text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER)
-    return frame.with_columns(pl.when(is_formula).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).name.keep())
+    return frame.with_columns(pl.when(is_formula).then(pl.lit("'") + text).otherwise(text).name.keep())
 
 
 def write_for_people(frame: pl.DataFrame, path: Path) -> None:

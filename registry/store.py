@@ -19,7 +19,7 @@ import duckdb
 
 from blinreg.registry.build import build, renew
 from blinreg.registry.damage import is_corrupt
-from blinreg.registry.derive import derivation_sha256
+from blinreg.registry.derive import derivation_sha256, mark_derivation
 from blinreg.registry.journal import Journal
 from blinreg.registry.paths import RegistryPaths
 from blinreg.registry.reconcile import reconcile
@@ -166,7 +166,7 @@ class Registry:
         return registry
 
     def is_derivation_current(self) -> bool:
-        """Tell whether views, derived tables and macros were made by the SQL of this version of blinreg."""
+        """Tell whether derived tables are those of the rows, and views and macros those of this version of blinreg."""
         found = self.connection.execute(f"select derivation_sha256 from {LEDGER_SCHEMA}.layout").fetchall()
         return bool(found[0][0] == derivation_sha256())
 
@@ -177,7 +177,7 @@ class Registry:
         cursor.begin()
         try:
             renew(cursor)
-            cursor.execute(f"update {LEDGER_SCHEMA}.layout set derivation_sha256 = ?", [derivation_sha256()])
+            mark_derivation(cursor, is_current=True)
         except BaseException:
             cursor.rollback()
             raise

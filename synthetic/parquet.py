@@ -23,6 +23,7 @@ class _HashedFile(io.RawIOBase):
         self._file = path.open("wb")
         self._digest = hashlib.sha256()
         self._position = 0
+        self._is_abandoned = False
 
     def writable(self) -> bool:
         return True
@@ -32,6 +33,8 @@ class _HashedFile(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         view = memoryview(data)
+        if self._is_abandoned:
+            return view.nbytes
         self._digest.update(view)
         self._file.write(view)
         self._position += view.nbytes
@@ -40,6 +43,10 @@ class _HashedFile(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+    def abandon(self) -> None:
+        """Take what is written from now on for nothing: a Parquet writer that is closed writes once more."""
+        self._is_abandoned = True
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()
@@ -109,4 +116,8 @@ class ParquetFile:
     def abandon(self) -> None:
         """Close the file as it is, unfinished."""
         self._waiting = []
-        self._file.close()
+        if not self._file.closed:
+            self._file.abandon()
+            if self._writer is not None:
+                self._writer.close()
+            self._file.close()

@@ -54,7 +54,7 @@ def analysis_views(registry: Registry, as_of: str | None = None) -> Mapping[str,
     Raises
     ------
     UsageError
-        If another version of blinreg derived the tables.
+        If another version of blinreg derived the tables, or loading was cut short before it did.
     """
     if as_of is not None:
         session = registry.cursor()
@@ -62,7 +62,8 @@ def analysis_views(registry: Registry, as_of: str | None = None) -> Mapping[str,
         return _relations(session)
     if not registry.is_derivation_current():
         raise UsageError(
-            f"the analysis tables of {registry.path.name} were derived by another version of blinreg",
+            f"the analysis tables of {registry.path.name} are not those of its rows: "
+            "another version of blinreg derived them, or loading was cut short before they were derived",
             next_step=f"blinreg refresh {registry.path.name}",
         )
     return _relations(registry.connection)

@@ -51,7 +51,7 @@ OUTCOME = (
             "mrd_negative_if_ph_positive",
         )
     ),
-    *(f"hazard.relapse.per_day.{i}" for i in range(1, 7)),
+    *(f"hazard.relapse.per_day.{i}" for i in range(1, 8)),
     *(
         f"hazard.relapse.hazard_ratio.{term}"
         for term in ("kmt2a", "cns_history", "ph_positive", "tki", "cr1_under_1_year", "primary_refractory")

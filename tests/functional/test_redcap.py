@@ -377,13 +377,22 @@ def test_an_instrument_that_is_not_exported_has_no_rows(small: Project) -> None:
         (lambda t: "name,age\nx,3\n", r"not an export of a REDCap project .* its header has none of the variables"),
         (lambda t: "", r"export.csv is empty: it has no header"),
         (lambda t: t.replace("pt_sex", "pt_birth_year", 1), r"1 variables stand in the header more than once"),
-        (lambda t: t.replace("SYN-1,", "SYN-1", 1), r"line 2 has 149 fields and the header 150"),
+        (lambda t: t.replace("SYN-1,", "SYN-1", 1), r"line 2 has 148 fields and the header 149"),
         (lambda t: t.replace("SYN-2,,", "SYN-2,adverse_event,"), r"line 4: values of patient in a row of another"),
     ],
 )
 def test_export_that_cannot_be_read_is_refused(small: Project, change: Callable[[str], str], message: str) -> None:
     with pytest.raises(SubmissionRejected, match=message):
         read(change(small.export()))
+
+
+@pytest.mark.parametrize(
+    ("coding", "message"), [("utf-16", "is UTF-16 text"), ("latin-1", r"is not UTF-8 text: byte \d+ on line 2")]
+)
+def test_other_codings_are_refused(small: Project, coding: str, message: str) -> None:
+    text = small.export().replace("SYN-1,", "SYN-\u00e4,")
+    with pytest.raises(SubmissionRejected, match=message):
+        read_redcap("export.csv", text.encode(coding), site_id="site-a")
 
 
 def test_patients_of_two_sites_are_refused(small: Project) -> None:

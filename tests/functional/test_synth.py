@@ -19,7 +19,7 @@ def run(*arguments: object) -> int:
 
 
 @pytest.mark.parametrize("profile", ["plausible", "strict"])
-def test_a_calibrated_cohort_loads_without_a_finding(profile: str, tmp_path: Path, capsys: Capture) -> None:
+def test_of_a_calibrated_cohort_nothing_is_quarantined(profile: str, tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "submissions"
     assert run("synth", "realworld-2020", "--out", out, "--profile", profile, "--json", "--quiet") == 0
     made = json.loads(capsys.readouterr().out)
@@ -27,16 +27,17 @@ def test_a_calibrated_cohort_loads_without_a_finding(profile: str, tmp_path: Pat
     assert run("init", tmp_path / "r.duckdb", "--quiet") == 0
     sites = [out / site for site in made["sites"]]
     capsys.readouterr()
-    assert run("load", *sites, "--registry", tmp_path / "r.duckdb", "--quiet") == 0, capsys.readouterr().out
+    # Some values are worth a question (a printed white cell count of 205): loaded with warnings, at most.
+    assert run("load", *sites, "--registry", tmp_path / "r.duckdb", "--quiet") in {0, 1}, capsys.readouterr().out
 
 
-def test_patients_of_the_model_load_without_a_finding(tmp_path: Path, capsys: Capture) -> None:
+def test_of_patients_of_the_model_nothing_is_quarantined(tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "submissions"
     assert run("synth", "realworld-2020", "--out", out, "--patients", 6_000, "--threads", 2, "--json", "--quiet") == 0
     made = json.loads(capsys.readouterr().out)
     assert (made["profile"], made["n_patients"], len(made["sites"])) == (None, 6_000, 11)
     assert run("init", tmp_path / "r.duckdb", "--quiet") == 0
-    assert run("load", out / made["sites"][-1], "--registry", tmp_path / "r.duckdb", "--quiet") == 0
+    assert run("load", out / made["sites"][-1], "--registry", tmp_path / "r.duckdb", "--quiet") in {0, 1}
 
 
 def test_help_says_which_profile_is_the_default(capsys: Capture) -> None:

@@ -15,7 +15,7 @@ from blinreg.analyses.report import FIDELITY_PAGE
 from blinreg.registry.cli.commands.run import carry_out, findings
 from blinreg.registry.cli.commands.synth import add_profile
 from blinreg.registry.cli.console import Console
-from blinreg.registry.loading import load_submission
+from blinreg.registry.cli.fill import fill
 from blinreg.registry.store import Registry
 from blinreg.schemas.errors import UsageError
 from blinreg.synthetic import generate
@@ -50,12 +50,9 @@ def _fill(folder: Path, seed: int, profile: str | None, console: Console) -> Non
     console.progress("writing synthetic submissions")
     made = generate(STUDY, folder / "submissions", seed=seed, profile=profile)
     console.progress(f"wrote {made.n_patients} synthetic patients at {len(made.sites)} sites")
+    folders = [folder / "submissions" / site for site in made.sites]
     with Registry.create(folder / "registry.duckdb") as registry:
-        for number, site in enumerate(made.sites, start=1):
-            result = load_submission(registry, folder / "submissions" / site)
-            console.progress(
-                f"loaded {site}: {result.n_accepted} of {result.n_rows} rows", done=number, total=len(made.sites)
-            )
+        fill(registry, folders, console)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:

@@ -21,7 +21,7 @@ from blinreg.registry.submission_files import SubmissionFiles, read_folder, read
 from blinreg.schemas.errors import UsageError
 
 NAME = "diff"
-HELP = "compare two submissions: rows and values added, changed, removed"
+HELP = "compare two submissions row by row"
 EXAMPLE = "blinreg diff my-site-march my-site-june --out changes"
 
 #: Columns that the summary names, those with the most changes.

@@ -17,9 +17,9 @@ import polars as pl
 
 from blinreg.analyses.fidelity import Ledger, Proof, parse_definitions, parse_targets, score
 from blinreg.registry.cli.console import Console, text_table
+from blinreg.registry.cli.fill import fill
 from blinreg.registry.cli.source import provenance
 from blinreg.registry.frames import query_frame
-from blinreg.registry.loading import load_submission
 from blinreg.registry.manifest import MANIFEST_NAME
 from blinreg.registry.store import Registry
 from blinreg.schemas.errors import UsageError
@@ -72,13 +72,7 @@ def _registry(args: argparse.Namespace, console: Console) -> Iterator[Registry]:
         tempfile.TemporaryDirectory(prefix="blinreg-fidelity-") as folder,
         Registry.create(Path(folder) / "registry.duckdb") as registry,
     ):
-        for number, submission in enumerate(folders, start=1):
-            result = load_submission(registry, submission)
-            console.progress(
-                f"loaded {submission.name}: {result.n_accepted} of {result.n_rows} rows",
-                done=number,
-                total=len(folders),
-            )
+        fill(registry, folders, console)
         yield registry
 
 

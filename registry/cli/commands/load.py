@@ -1,20 +1,19 @@
 """Load submissions into a registry: each wholly or not at all, its bad rows held out with their reasons.
 
 Several submissions are loaded one after the other; one that is rejected does not stop the
-others, and the highest exit code is given.
+others, and the highest exit code is given. The analysis tables are derived once, at the end.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from blinreg.registry.cli.console import Console, text_table
-from blinreg.registry.loading import LoadResult, load_submission
+from blinreg.registry.loading import LoadResult, load_submissions
 from blinreg.registry.store import Registry
 from blinreg.schemas.errors import BlinregError, SubmissionRejected, UsageError
 
@@ -74,11 +73,40 @@ def as_data(result: LoadResult) -> dict[str, Any]:
     }
 
 
-def _teller(console: Console, folder: Path, number: int, total: int) -> Callable[[str], None]:
-    def tell(step: str) -> None:
-        console.progress(f"{folder.name}: {step}", done=number, total=total)
+class _Report:
+    """What became of the submissions so far, in words and as data."""
 
-    return tell
+    def __init__(self, console: Console, total: int) -> None:
+        self.console = console
+        self.total = total
+        self.texts: list[str] = []
+        self.data: list[dict[str, Any]] = []
+
+    def tell(self, step: str) -> None:
+        """Say what is being done."""
+        self.console.progress(step, done=min(len(self.data) + 1, self.total), total=self.total)
+
+    def add(self, folder: Path, outcome: LoadResult | SubmissionRejected) -> None:
+        """Take up what became of a folder; say at once that it was refused."""
+        if isinstance(outcome, LoadResult):
+            self.texts.append(describe(outcome))
+            self.data.append(as_data(outcome) | {"folder": str(folder)})
+            return
+        self.console.error(outcome)
+        self.texts.append(f"{folder.name}: rejected, nothing of it was loaded")
+        self.data.append(
+            {
+                "outcome": "rejected",
+                "folder": str(folder),
+                "message": outcome.what,
+                "next_step": outcome.next_step,
+                "exit_code": outcome.exit_code,
+            }
+        )
+
+    def say(self, exit_code: int) -> None:
+        """Give the result."""
+        self.console.result("\n".join(self.texts), {"submissions": self.data, "exit_code": exit_code})
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -86,34 +114,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
     for folder in args.submissions:
         if not folder.is_dir():
             raise UsageError(f"there is no folder {folder.name}", next_step="check the names; nothing was loaded")
-    texts: list[str] = []
-    data: list[dict[str, Any]] = []
-    total = len(args.submissions)
+    report = _Report(console, len(args.submissions))
     with Registry.open(args.registry, write=True) as registry:
-        for number, folder in enumerate(args.submissions, start=1):
-            try:
-                result = load_submission(registry, folder, on_progress=_teller(console, folder, number, total))
-            except SubmissionRejected as rejection:
-                console.error(rejection)
-                texts.append(f"{folder.name}: rejected, nothing of it was loaded")
-                data.append(
-                    {
-                        "outcome": "rejected",
-                        "folder": str(folder),
-                        "message": rejection.what,
-                        "next_step": rejection.next_step,
-                        "exit_code": rejection.exit_code,
-                    }
-                )
-                continue
-            except Exception as error:
-                # What was loaded before stays loaded, so it is said before the error is.
-                if data:
-                    code = error.exit_code if isinstance(error, BlinregError) else BlinregError.exit_code
-                    console.result("\n".join(texts), {"submissions": data, "exit_code": code})
-                raise
-            texts.append(describe(result))
-            data.append(as_data(result) | {"folder": str(folder)})
-    exit_code = max(int(entry["exit_code"]) for entry in data)
-    console.result("\n".join(texts), {"submissions": data, "exit_code": exit_code})
+        try:
+            load_submissions(registry, args.submissions, on_progress=report.tell, on_outcome=report.add)
+        except Exception as error:
+            # What was loaded before stays loaded, so it is said before the error is.
+            if report.data:
+                report.say(error.exit_code if isinstance(error, BlinregError) else BlinregError.exit_code)
+            raise
+    exit_code = max(int(entry["exit_code"]) for entry in report.data)
+    report.say(exit_code)
     return exit_code

@@ -17,7 +17,7 @@ from blinreg.schemas.render.redcap import data_dictionary, redcap_fields, repeat
 from blinreg.schemas.tables import TABLES
 
 NAME = "schema"
-HELP = "show the tables of a submission, as JSON or as a REDCap data dictionary too"
+HELP = "show the tables, also as JSON or for REDCap"
 EXAMPLE = "blinreg schema --redcap data_dictionary.csv"
 
 
