@@ -32,13 +32,23 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, next_step=f"see `{self.prog} --help`")
 
 
+class _Wide(argparse.RawDescriptionHelpFormatter):
+    """Help in which the names of all commands stand beside what they do."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        # argparse forgets that the names of commands are indented.
+        self._indent()
+        super().add_argument(action)
+        self._dedent()
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser from the commands' own declarations."""
     parser = _Parser(
         prog="blinreg",
         description="A registry of real-world blinatumomab patients, with the survival analyses it exists for.",
         epilog=_EXIT_CODES + "\nexample:\n  blinreg demo --out demo",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Wide,
     )
     parser.add_argument("--version", action="version", version=f"blinreg {version('blinreg')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)

@@ -135,7 +135,7 @@ def make_cells() -> Cells:
     --------
     >>> cells = make_cells()
     >>> len(cells), int(cells.has_tki.sum()), bool((cells.has_tki & ~cells.is_ph).any())
-    (2100, 300, False)
+    (2584, 304, False)
     """
     shape = (len(BLOCKS), len(CYTOGENETICS), len(THERAPIES), 3, 2, len(FIRST_REMISSIONS), 2)
     codes = [

@@ -61,7 +61,7 @@ class Target:
             return self.miss(self.measure(population))
         curve = self.curve(population)
         if self.kind == "not reached":
-            return min((_share_at(curve, _LONG_MONTHS) - 0.515) / 0.02, 0.0)
+            return min((_share_at(curve, _LONG_MONTHS) - 0.525) / 0.02, 0.0)
         # How far the curve is from one half where it should cross it, in the tolerance of the crossing.
         around = (_share_at(curve, 0.95 * self.value) - _share_at(curve, 1.05 * self.value)) / 2
         return (_share_at(curve, self.value) - 0.5) / max(around, 0.003)

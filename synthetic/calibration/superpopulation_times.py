@@ -111,7 +111,7 @@ def times() -> Iterator[Target]:
     yield _median("Other OS median", 12.0, _os, lambda p: p.rr & ~p.refractory)
     yield _median("MRD OS med", 34.7, _os, lambda p: ~p.rr, "C_MRD_RFS_OS")
     yield _two_years("MRD RFS 2y", 54, _rfs, lambda p: ~p.rr & p.responder)
-    yield _median("MRD RFS med", _NEVER, _rfs, lambda p: ~p.rr & p.responder)
+    yield _median("MRD RFS med", _NEVER, _rfs, lambda p: ~p.rr & p.responder, "C_MRD_RFS_OS")
 
     yield median_of("FU median RR (survivors)", 14, _follow_up, lambda p: p.rr & ~p.dead)
     yield median_of("MRD FU med", 6, _follow_up, lambda p: ~p.rr & ~p.dead)

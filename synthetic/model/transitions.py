@@ -181,8 +181,8 @@ def transition_rows(study: Study, courses: Courses, placement: Placement, transi
     >>> from blinreg.synthetic.studies import load_study
     >>> study = load_study("realworld-2020")
     >>> rows = transition_rows(study, *draw_courses(study, 1, np.arange(200)), "transplant_mortality")
-    >>> rows.columns
-    ['patient_id', 'tstart', 'tstop', 'event', 'age_per_decade', 'prior_allo_hct']
+    >>> rows.columns[:4]
+    ['patient_id', 'tstart', 'tstop', 'event']
     """
     index_day = (placement.index_date - np.datetime64(study.accrual_start, "D")).astype(np.int64)
     spell = _SPELLS[transition](_Days(courses, study, index_day))

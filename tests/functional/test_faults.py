@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from blinreg.registry.loading import load_submission
+from blinreg.registry.loading import LoadResult, load_submissions
 from blinreg.registry.store import Registry
 from blinreg.schemas.errors import SubmissionRejected
 from blinreg.schemas.tables import table
@@ -115,13 +115,12 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     Registry.create(path).close()
     findings, rejected = [], {}
     with Registry.open(path, write=True) as registry:
-        for folder in sorted(item for item in out.iterdir() if item.is_dir()):
-            try:
-                result = load_submission(registry, folder)
-            except SubmissionRejected as rejection:
-                rejected[folder.name] = str(rejection)
-                continue
-            findings.append(result.violations.with_columns(folder=pl.lit(folder.name)))
+        folders = sorted(item for item in out.iterdir() if item.is_dir())
+        for folder, outcome in zip(folders, load_submissions(registry, folders), strict=True):
+            if isinstance(outcome, LoadResult):
+                findings.append(outcome.violations.with_columns(folder=pl.lit(folder.name)))
+            else:
+                rejected[folder.name] = str(outcome)
     return Loaded(out, log, pl.concat(findings), rejected)
 
 

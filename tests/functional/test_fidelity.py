@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from blinreg.registry.cli import main
-from blinreg.registry.loading import load_submission
+from blinreg.registry.loading import load_submission, load_submissions
 from blinreg.registry.store import Registry
 from blinreg.synthetic import generate
 from blinreg.synthetic.targets import load_targets
@@ -27,9 +27,8 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = generate("realworld-2020", base / "all")
     (base / "submissions").mkdir()
     with Registry.create(base / "registry.duckdb") as registry:
-        for site in made.sites[:SITES]:
-            (base / "all" / site).rename(base / "submissions" / site)
-            load_submission(registry, base / "submissions" / site)
+        folders = [(base / "all" / site).rename(base / "submissions" / site) for site in made.sites[:SITES]]
+        load_submissions(registry, folders)
     return base
 
 

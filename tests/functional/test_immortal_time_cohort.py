@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from blinreg.registry.cli.main import main
-from blinreg.registry.loading import load_submission
+from blinreg.registry.loading import load_submissions
 from blinreg.registry.store import Registry
 from blinreg.synthetic.generation import generate
 
@@ -35,8 +35,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("immortal_time")
     made = generate("realworld-2020", folder / "submissions")
     with Registry.create(folder / "registry.duckdb") as registry:
-        for path in made.paths:
-            load_submission(registry, path)
+        load_submissions(registry, made.paths)
     return folder / "registry.duckdb"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from blinreg.analyses.plans import InputSubmission, Provenance, RunResult, load_plan, run_plan
 from blinreg.analyses.report import write_report
-from blinreg.registry.loading import load_submission
+from blinreg.registry.loading import load_submissions
 from blinreg.registry.store import Registry
 from blinreg.schemas.views import VIEWS
 from blinreg.synthetic.generation import generate
@@ -37,8 +37,7 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Reported, Reported]
     generate("realworld-2020", base / "submissions")
     folders = sorted(path for path in (base / "submissions").iterdir() if path.is_dir())[:SITES]
     with Registry.create(base / "registry.duckdb") as registry:
-        for folder in folders:
-            load_submission(registry, folder)
+        load_submissions(registry, folders)
         views = {view.name: registry.connection.sql(f"select * from analysis.{view.name}").pl() for view in VIEWS}
         provenance = Provenance(
             submissions=tuple(

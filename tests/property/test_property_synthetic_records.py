@@ -19,7 +19,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from blinreg.registry.frames import query_frame
-from blinreg.registry.loading import load_submission
+from blinreg.registry.loading import load_submissions
 from blinreg.registry.store import Registry
 from blinreg.schemas.codes import TERM_CATEGORY
 from blinreg.schemas.tables import TABLES
@@ -89,10 +89,9 @@ class Loaded:
         self.tables = records(courses, self.placement, study=STUDY, seed=seed)
         registry = Registry.create(folder / "registry.duckdb")
         self.registry = registry
-        self.found = []
-        for site in np.unique(self.placement.site):
-            site_id = STUDY.sites[site].id
-            self.found.append(load_submission(registry, write_submission(folder / site_id, self.tables, site_id)))
+        sites = [STUDY.sites[site].id for site in np.unique(self.placement.site)]
+        written = [write_submission(folder / site_id, self.tables, site_id) for site_id in sites]
+        self.found = load_submissions(registry, written)
         names = pl.select(pl.format("SYN-{}", pl.Series(courses.numbers + 1).cast(pl.String).str.zfill(4))).to_series()
         index = pl.Series("index_date", self.placement.index_date).cast(pl.Date)
         self.expected = courses.frame.with_columns(names.alias("patient_id"), index)

@@ -18,7 +18,7 @@ from blinreg.synthetic import DEFAULT_PROFILE, load_study
 from blinreg.synthetic.calibrated import calibrated_name, write_courses
 
 NAME = "calibrate"
-HELP = "find the cohort of 239 again whose statistics are the printed ones (needs OR-tools)"
+HELP = "find the calibrated cohort of 239 again (minutes)"
 EXAMPLE = "blinreg calibrate realworld-2020 --profile strict --out calibrated"
 
 
