@@ -1,0 +1,176 @@
+"""Speed of loading: CSV in, checked by every rule and stored with keys, against DuckDB's bare reading of the same files.
+
+    python benchmarks/bench_load.py --patients 100000
+
+Draws a synthetic cohort, writes it as the CSV submission of one site, and measures in processes of their own
+
+read
+    DuckDB's ``read_csv`` with ``store_rejects``, typed columns, into tables without keys of a database on disk
+load
+    ``load_submission`` into an empty registry: originals copied, gate, all rules, rows stored with keys, journal,
+    read back. The analysis tables are not derived: that is not part of loading a file
+load and derive
+    the same with the derivation, as ``blinreg load`` does it
+
+Printed are rows, seconds, CPU seconds, rows a second, the highest resident memory, and the ratio of load to read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from blinreg.registry.loading import load_submission
+from blinreg.registry.sealing import seal
+from blinreg.registry.store import Registry
+from blinreg.schemas.model import Table
+from blinreg.schemas.render.ddl import SUBMITTED_TYPE
+from blinreg.schemas.tables import TABLES
+from blinreg.synthetic import generate
+
+SITE = "site01"
+THREADS = 2
+
+
+def make(folder: Path, patients: int) -> None:
+    """Write a cohort as the CSV submission of one site."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        made = generate("realworld-2020", Path(scratch) / "cohort", patients=patients)
+        folder.mkdir()
+        for definition in TABLES:
+            files = [file for path in made.paths for file in path.glob(f"{definition.name}.*") if file.is_file()]
+            if not files:
+                continue
+            rows = pl.concat([pl.read_parquet(file) if file.suffix == ".parquet" else _text(file) for file in files])
+            if "site_id" in rows.columns:
+                rows = rows.with_columns(site_id=pl.lit(SITE))
+            rows.write_csv(folder / f"{definition.name}.synthetic.csv")
+        manifest = json.loads((made.paths[0] / "submission.json").read_text())
+        said = {name: manifest[name] for name in manifest if name != "files"} | {"site_id": SITE, "files": []}
+        (folder / "submission.json").write_text(json.dumps(said))
+        seal(folder, site_id=SITE, created_at=datetime.now(UTC))
+
+
+def _text(file: Path) -> pl.DataFrame:
+    return pl.read_csv(file, infer_schema=False)
+
+
+def read_bare(folder: Path, scratch: Path) -> None:
+    """Read every file with DuckDB alone, into tables without keys."""
+    connection = duckdb.connect(str(scratch / "bare.duckdb"), config={"threads": THREADS})
+    for definition in TABLES:
+        file = folder / f"{definition.name}.synthetic.csv"
+        if not file.exists():
+            continue
+        kinds = ", ".join(f"'{name}': '{kind}'" for name, kind in _kinds(definition, file))
+        connection.execute(
+            f"create table {definition.name} as from read_csv('{file}', header = true, columns = {{{kinds}}}, "
+            f"store_rejects = true, rejects_table = 'errors_{definition.name}', "
+            f"rejects_scan = 'scans_{definition.name}')"
+        )
+    connection.close()
+
+
+def _kinds(definition: Table, file: Path) -> list[tuple[str, str]]:
+    with file.open() as opened:
+        names = opened.readline().strip().split(",")
+    return [(name, SUBMITTED_TYPE[definition.column(name).type]) for name in names]
+
+
+def load(folder: Path, scratch: Path, *, is_derived: bool) -> None:
+    """Load the submission into an empty registry."""
+    with Registry.open(scratch / "registry.duckdb", write=True) as registry:
+        result = load_submission(registry, folder, is_derived=is_derived)
+    if not result.n_accepted:
+        raise SystemExit("nothing was accepted: there is nothing to measure")
+
+
+MEASURES: dict[str, Callable[[Path, Path], None]] = {
+    "read": read_bare,
+    "load": lambda folder, scratch: load(folder, scratch, is_derived=False),
+    "load_and_derive": lambda folder, scratch: load(folder, scratch, is_derived=True),
+}
+
+
+def measure(what: str, folder: Path, scratch: Path) -> dict[str, float]:
+    """Measure in this process; Python and what it imports are there before the clock starts."""
+    if what != "read":
+        Registry.create(scratch / "registry.duckdb").close()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started, cpu = time.perf_counter(), time.process_time()
+    MEASURES[what](folder, scratch)
+    return {
+        "seconds": time.perf_counter() - started,
+        "cpu": time.process_time() - cpu,
+        "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2,
+        "gigabytes_before": before / 1024**2,
+    }
+
+
+def measured(what: str, folder: Path) -> dict[str, float]:
+    """Measure in a process of its own, on a folder of its own."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        command = [sys.executable, __file__, "--measure", what, "--folder", str(folder), "--scratch", scratch]
+        environment = os.environ | {"POLARS_MAX_THREADS": str(THREADS)}
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+        figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        return figures
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--patients", type=int, default=100_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the files are kept, for another run")
+    parser.add_argument("--measure", choices=list(MEASURES), help=argparse.SUPPRESS)
+    parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(measure(options.measure, options.folder, options.scratch)))
+        return
+    base = Path(tempfile.mkdtemp()) if options.folder is None else options.folder
+    try:
+        folder = base / SITE
+        if not folder.exists():
+            base.mkdir(exist_ok=True)
+            make(folder, options.patients)
+        _compare(folder, options.repeats)
+    finally:
+        if options.folder is None:
+            shutil.rmtree(base)
+
+
+def _compare(folder: Path, repeats: int) -> None:
+    files = json.loads((folder / "submission.json").read_text())["files"]
+    n_rows = sum(file["rows"] for file in files)
+    n_bytes = sum((folder / file["path"]).stat().st_size for file in files)
+    print(
+        f"{n_rows:,} rows in {len(files)} tables, {n_bytes / 1e6:.0f} MB of CSV; best of {repeats}, {THREADS} threads"
+    )
+    runs = {what: [measured(what, folder) for _ in range(repeats)] for what in MEASURES}
+    best = {what: {name: min(run[name] for run in found) for name in found[0]} for what, found in runs.items()}
+    for what, figures in best.items():
+        print(
+            f"{what:16} {figures['seconds']:7.2f} s {figures['cpu']:7.2f} CPU s {n_rows / figures['seconds']:12,.0f} rows/s"
+            f" {2 * n_rows / figures['cpu']:12,.0f} rows/s by CPU on 2 cores {figures['gigabytes']:6.2f} GB"
+        )
+    for name in ("seconds", "cpu"):
+        print(f"load : read, {name}: {best['load'][name] / best['read'][name]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
