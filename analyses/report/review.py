@@ -141,6 +141,10 @@ class SiteReview(Protocol):
         """Why it was rejected and what to do next; empty otherwise."""
 
     @property
+    def previous_submission_id(self) -> str:
+        """Accepted submission of the site that it is compared with; empty without one."""
+
+    @property
     def findings(self) -> pl.DataFrame:
         """What was found."""
 
@@ -224,8 +228,8 @@ def frames_of(review: object, columns: Mapping[str, Mapping[str, pl.DataType]]) 
     --------
     >>> from types import SimpleNamespace
     >>> review = SimpleNamespace(counts=pl.DataFrame({"n": [3], "more": ["x"]}, schema_overrides={"n": pl.UInt32}))
-    >>> frames_of(review, {"counts": {"n": pl.Int64()}})["counts"].schema
-    Schema({'n': Int64})
+    >>> frames_of(review, {"counts": {"n": pl.Int64()}})["counts"].dtypes
+    [Int64]
     """
     return {name: _declared(name, getattr(review, name), wanted) for name, wanted in columns.items()}
 

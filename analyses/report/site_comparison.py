@@ -149,7 +149,7 @@ def _distribution(part: pl.DataFrame) -> Distribution:
     boxes, axis = _boxes(first) if is_number else ((), ("", ""))
     return Distribution(
         variable=first["variable"],
-        title=first["title"] or first["variable"],
+        title=first["title"] or "",
         unit=first["unit"] or "",
         boxes=boxes,
         axis=axis,
@@ -168,7 +168,20 @@ def _boxes(row: Mapping[str, Any]) -> tuple[tuple[Box, ...], tuple[str, str]]:
         _box("Your site", row["site_n"], values["site"], low, high),
         _box("Other sites", row["others_n"], values["others"], low, high),
     )
-    return boxes, (wording.number(low), wording.number(high)) if known else ("", "")
+    return boxes, (measured(low), measured(high)) if known else ("", "")
+
+
+def measured(value: float) -> str:
+    """Write a measured number with about three digits, and every digit of a whole number.
+
+    Examples
+    --------
+    >>> [measured(value) for value in (1963.75, 186500.0, 28.0, 27.54, 0.00012, 0.0)]
+    ['1964', '186500', '28', '27.5', '0.00012', '0']
+    """
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.1f}".removesuffix(".0") if abs(value) >= 1 else f"{value:.3g}"
 
 
 def _box(who: str, n: int | None, values: list[float | None], low: float, high: float) -> Box:
@@ -176,7 +189,7 @@ def _box(who: str, n: int | None, values: list[float | None], low: float, high: 
     if len(known) < len(values):
         return Box(who=who, n=_count(n), places=None, words="none, or too few to be shown")
     span = (high - low) or 1.0
-    lower, median, upper = (wording.number(value) for value in known[1:4])
+    lower, median, upper = (measured(value) for value in known[1:4])
     p5, p25, p50, p75, p95 = (round(100 * (value - low) / span, 2) if high > low else 50.0 for value in known)
     return Box(
         who=who,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,8 @@ from blinreg.analyses.report.site_findings import Word, severity_word, visible
 
 #: Rows of a list; the others are counted.
 MOST_ROWS = 500
+#: Endpoints in words; one that is not here has its own name.
+ENDPOINTS = MappingProxyType({"os": "Overall survival", "rfs": "Relapse-free survival", "efs": "Event-free survival"})
 KINDS = ("added", "changed", "removed")
 
 
@@ -68,9 +71,13 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
-    """Everything that differs from the last accepted submission of the site."""
+    """Everything that differs from the last accepted submission of the site, `previous`.
 
-    has_last: bool
+    Not `is_known` where there is none, or where no rule was run on this one.
+    """
+
+    previous: str
+    is_known: bool
     n_new: int
     n_persisting: int
     n_resolved: int
@@ -81,7 +88,7 @@ class Delta:
     effects: tuple[Effect, ...]
 
 
-def delta_of(frames: Mapping[str, pl.DataFrame], titles: Mapping[str, str]) -> Delta:
+def delta_of(frames: Mapping[str, pl.DataFrame], titles: Mapping[str, str], *, previous: str) -> Delta:
     """Compare with the last accepted submission.
 
     Parameters
@@ -90,15 +97,16 @@ def delta_of(frames: Mapping[str, pl.DataFrame], titles: Mapping[str, str]) -> D
         Of a review, after `withhold`.
     titles : mapping of str to str
         Of rules, by id.
+    previous : str
+        Id of that submission; empty without one.
     """
     status = dict(frames["findings"]["status"].value_counts().iter_rows())
     resolved, changes, effects = frames["resolved"], frames["changes"], frames["effects"]
-    persisting = status.get("persisting", 0)
-    known_before = effects["n_patients_before"].drop_nulls().len() if effects.height else 0
     return Delta(
-        has_last=bool(persisting or resolved.height or changes.height or known_before),
+        previous=previous,
+        is_known=bool(previous) and not frames["rules"].is_empty(),
         n_new=status.get("new", 0),
-        n_persisting=persisting,
+        n_persisting=status.get("persisting", 0),
         n_resolved=resolved.height,
         resolved=_resolved(resolved, titles),
         changes=tuple(_change(row) for row in changes.head(MOST_ROWS).iter_rows(named=True)),
@@ -147,7 +155,7 @@ def _counted(n_of_kind: Mapping[str, int]) -> str:
 
 def _effect(row: Mapping[str, Any]) -> Effect:
     return Effect(
-        endpoint=row["endpoint"],
+        endpoint=ENDPOINTS.get(row["endpoint"], row["endpoint"]),
         quantities=(
             _quantity(row["n_patients_before"], row["n_patients_after"]),
             _quantity(row["events_before"], row["events_after"]),

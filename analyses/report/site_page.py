@@ -74,7 +74,8 @@ def site_page(review: SiteReview) -> str:
     >>> from types import SimpleNamespace
     >>> frames = {name: pl.DataFrame(schema=dict(columns)) for name, columns in SITE_FRAMES.items()}
     >>> review = SimpleNamespace(**frames, verdict="clean", submission_id="a-1", site_id="site-a", is_synthetic=True,
-    ...                          created_at="2019-07-01", n_rows_by_table={"patient": 25}, rejection="")
+    ...                          created_at="2019-07-01", n_rows_by_table={"patient": 25}, rejection="",
+    ...                          previous_submission_id="")
     >>> "Nothing to correct" in site_page(review)
     True
     """
@@ -84,7 +85,8 @@ def site_page(review: SiteReview) -> str:
     rules = rule_rows(frames["rules"], found, shown)
     by_id = {rule.rule: rule for rule in rules}
     findings = Findings(rows=tuple(finding_rows(shown, by_id)), n=found.height, most_of_a_rule=share_of_a_rule(found))
-    delta = delta_of(frames, {rule.rule: rule.title for rule in rules})
+    titles = {rule.rule: rule.title for rule in rules}
+    delta = delta_of(frames, titles, previous=review.previous_submission_id)
     text, hashed = script("sort.js", "site.js")
     mark, notice = (SYNTHETIC_MARK, SYNTHETIC_NOTICE) if review.is_synthetic else (PRIVATE_MARK, PRIVATE_NOTICE)
     return (
@@ -95,7 +97,7 @@ def site_page(review: SiteReview) -> str:
             mark=mark,
             notice=notice,
             answer=answer_of(review, found),
-            cards=_cards(found, delta),
+            cards=_cards(found, delta) if rules else [],
             worst=[rule for rule in rules if rule.n_findings][:_WORST],
             failing=[rule for rule in rules if _is_failing(rule)],
             passing=[rule for rule in rules if not _is_failing(rule)],
@@ -188,7 +190,7 @@ def _cards(found: pl.DataFrame, delta: Delta) -> list[Card]:
         Card(
             label="Rows not accepted",
             n=rows,
-            detail=f"for {_plural(counts.get('reject_row', 0), 'finding')}",
+            detail=f"for {_plural(counts.get('reject_row', 0), 'finding')}" if rows else "none",
             tone="reject_row" if rows else "none",
             filter=("severity", "reject_row"),
         )
@@ -198,12 +200,12 @@ def _cards(found: pl.DataFrame, delta: Delta) -> list[Card]:
         Card(
             label="To be checked",
             n=warned,
-            detail="doubtful, and counted as they are",
+            detail="doubtful, and counted as they are" if warned else "nothing is doubtful",
             tone="warn" if warned else "none",
             filter=("severity", "warn"),
         )
     )
-    if delta.has_last:
+    if delta.is_known:
         cards.append(
             Card(
                 label="New since last time",

@@ -54,6 +54,7 @@ class SiteRow:
     per_100_sort: str
     before: str
     difference: str
+    has_rows: bool
     width: float
     width_before: float | None
     rules: tuple[WorstRule, ...]
@@ -171,6 +172,7 @@ def _row(row: Mapping[str, Any], rules: pl.DataFrame, highest: float) -> SiteRow
         per_100_sort="" if now is None else repr(now),
         before=_rate(before),
         difference="" if now is None or before is None else signed(round(now - before, 1)),
+        has_rows=now is not None,
         width=100 * (now or 0.0) / highest,
         width_before=None if before is None else 100 * before / highest,
         rules=tuple(_rule(rule) for rule in rules.iter_rows(named=True)),

@@ -69,6 +69,7 @@ class Review:
     created_at: str = "2019-07-01"
     n_rows_by_table: Mapping[str, int] = field(default_factory=lambda: {"patient": 25, "gvhd": 0})
     rejection: str = ""
+    previous_submission_id: str = "a-1"
     findings: pl.DataFrame = field(default_factory=partial(frame, "findings"))
     rules: pl.DataFrame = field(default_factory=lambda: frame("rules", *(rule(name) for name in RULES)))
     resolved: pl.DataFrame = field(default_factory=partial(frame, "resolved"))
@@ -109,7 +110,7 @@ class Closed(HTMLParser):
 
 def full() -> Review:
     """A review with something in every frame."""
-    effect = {"endpoint": "overall survival", "n_patients_before": 24, "n_patients_after": 25, "events_before": 9}
+    effect = {"endpoint": "os", "n_patients_before": 24, "n_patients_after": 25, "events_before": 9}
     effect |= {"events_after": 11, "person_days_before": 9000, "person_days_after": 9100, "median_months_before": None}
     number = {"variable": "age", "title": "Age", "unit": "years", "kind": "number", "site_n": 25, "others_n": 90}
     number |= {f"{who}_{name}": 10.0 * place for who in ("site", "others") for place, name in enumerate(QUANTILES, 2)}
@@ -336,17 +337,26 @@ def test_what_changed_is_said_with_what_it_does_to_the_endpoints() -> None:
     page = words(site_page(full()))
 
     assert "New findings1 Still there1 Gone1 Changed values and rows2" in page
-    assert "overall survival 24 →then 25 +1 9 →then 11 +2 9,000 →then 9,100 +100 NR →then 11.2" in page
+    assert "Overall survival 24 →then 25 +1 9 →then 11 +2 9,000 →then 9,100 +100 NR →then 11.2" in page
     assert "baseline 1 changed gvhd 1 removed" in page
     assert "baseline A12-003 ecog 1 empty changed" in page
 
 
 def test_a_first_submission_has_nothing_to_compare_with() -> None:
-    page = of(finding())
+    page = of(finding(), previous_submission_id="")
 
     assert 'id="delta"' not in page
     assert 'data-by="status"' not in page
     assert "New since last time" not in page
+
+
+def test_a_submission_that_could_not_be_read_is_compared_with_nothing() -> None:
+    page = of(verdict="rejected", rejection="submission.json is missing", rules=frame("rules"))
+
+    assert 'id="delta"' not in page
+    assert "submission.json is missing" in page
+    assert "No rule was run" in page
+    assert 'class="card' not in page
 
 
 def test_changes_beyond_the_first_are_counted() -> None:
@@ -359,7 +369,11 @@ def test_changes_beyond_the_first_are_counted() -> None:
 
 
 def test_a_sound_review_of_a_site_alone_has_no_empty_sections() -> None:
-    page = of(verdict="clean", rules=frame("rules", rule(CODE, n_bad=0, verdict_by_threshold="passed")))
+    page = of(
+        verdict="clean",
+        rules=frame("rules", rule(CODE, n_bad=0, verdict_by_threshold="passed")),
+        previous_submission_id="",
+    )
 
     assert re.findall(r'<section id="(\w+)"', page) == ["rules", "findings", "about"]
     assert {"#completeness", "#timeliness", "#distributions"} & set(re.findall(r'href="(#\w+)"', page)) == set()

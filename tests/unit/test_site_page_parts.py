@@ -118,20 +118,20 @@ def test_a_measure_without_other_sites_has_none_beside_it() -> None:
 def test_a_median_is_not_reached_only_where_there_are_patients() -> None:
     effect = {"endpoint": "os", "n_patients_after": 25, "events_after": 9, "person_days_after": 9000}
 
-    delta = delta_of(EMPTY | {"effects": frame("effects", effect)}, {})
+    delta = delta_of(EMPTY | {"effects": frame("effects", effect)}, {}, previous="")
 
     median = delta.effects[0].quantities[-1]
     assert (median.before, median.after, median.difference) == ("–", "NR", "")
-    assert not delta.has_last
+    assert not delta.is_known
 
 
 def test_findings_that_are_gone_are_counted_by_rule() -> None:
     rows = [{"rule": name, "table": "patient", "severity": "warn"} for name in ("a", "b", "b")]
 
-    delta = delta_of(EMPTY | {"resolved": frame("resolved", *rows)}, {"b": "The title"})
+    delta = delta_of(EMPTY | {"resolved": frame("resolved", *rows)}, {"b": "The title"}, previous="a-1")
 
     assert [(row.title, row.n) for row in delta.resolved] == [("The title", 2), ("a", 1)]
-    assert delta.has_last
+    assert delta.previous == "a-1"
 
 
 @pytest.mark.parametrize(

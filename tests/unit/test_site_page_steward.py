@@ -87,6 +87,15 @@ def test_a_first_submission_is_not_compared() -> None:
     assert "The site is in time and no worse than last time" in text
 
 
+def test_a_site_without_an_accepted_submission_says_so() -> None:
+    nothing = dict.fromkeys(STEWARD_FRAMES["sites"]) | {"site_id": "a", "verdict": "rejected"}
+
+    text = words(page(nothing))
+
+    assert "⊘ refused" in text
+    assert "no rows accepted" in text
+
+
 def test_the_worst_rules_stand_under_their_site() -> None:
     rules = frame(
         "worst_rules",
