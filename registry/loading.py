@@ -27,7 +27,7 @@ from blinreg.registry.manifest import MANIFEST_NAME, Identity, Manifest, parse_m
 from blinreg.registry.originals import Originals, read_manifest_file
 from blinreg.registry.quality.check import CheckedSubmission, SubmissionContext, check_submission
 from blinreg.registry.quality.elsewhere import patients_elsewhere, persons_elsewhere
-from blinreg.registry.quality.refusal import refuse_whole
+from blinreg.registry.quality.refusal import refuse_nobody_left, refuse_whole
 from blinreg.registry.reading import read_tables
 from blinreg.registry.receiving import Received, receive, refuse_nobody
 from blinreg.registry.reconcile import reconcile
@@ -157,6 +157,8 @@ def load_submission(
         (on_checked or _silent)(checked)
         refuse_whole(checked)
         refuse_nobody(manifest)
+        if _has_rows(registry, manifest.site_id):
+            refuse_nobody_left(checked)
     except SubmissionRejected as rejection:
         originals.discard()
         _record_rejection(registry, draft, read_identity(text), rejection)
@@ -292,6 +294,12 @@ def _check(registry: Registry, received: Received, progress: Progress) -> Checke
         persons=persons_elsewhere(registry.cursor(), manifest.site_id),
     )
     return check_submission(tables, context)
+
+
+def _has_rows(registry: Registry, site_id: str) -> bool:
+    """Tell whether rows of a site count now."""
+    current = accepted_of(read_ledger(registry.cursor()), site_id)
+    return current is not None and current.n_rows > current.n_quarantined + current.n_held_back
 
 
 def _store(

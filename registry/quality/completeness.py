@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from blinreg.registry.frames import query_frame
 from blinreg.registry.quality.other_sites import OtherSites
 from blinreg.registry.reading import SubmittedTable
 from blinreg.schemas.model import Table
@@ -67,7 +66,7 @@ def _elsewhere(definition: Table, others: OtherSites) -> Mapping[str, float]:
         from submitted.{definition.name}
         where submission_id in (select unnest(?))
     """
-    n_rows, n_patients, *given = query_frame(others.cursor, query, [others.submission_ids]).row(0)
+    n_rows, n_patients, *given = others.cursor.execute(query, [others.submission_ids]).fetchall()[0]
     if not n_rows or n_patients < others.fewest:
         return {}
     return {

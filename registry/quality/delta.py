@@ -29,9 +29,7 @@ VIOLATION_DELTA = Relation(
     key=("submission_id", "rule", "table", "key", "column"),
     columns=(
         VIOLATION.column("submission_id"),
-        Column(
-            name="site_id", type=Type.TEXT, description="Site.", required=True, privacy=Privacy.ADMINISTRATIVE
-        ),
+        Column(name="site_id", type=Type.TEXT, description="Site.", required=True, privacy=Privacy.ADMINISTRATIVE),
         Column(
             name="status",
             type=Type.CODE,
@@ -98,7 +96,9 @@ def violation_delta_ddl() -> str:
 
 def _keyed(definition: Table, source: str) -> str:
     key = f" || '{_BETWEEN}' || ".join(f"coalesce(cast({name} as varchar), '')" for name in definition.key)
-    return f"    select submission_id, '{definition.name}' as \"table\", source_line as line, {key} as key from {source}"
+    return (
+        f"    select submission_id, '{definition.name}' as \"table\", source_line as line, {key} as key from {source}"
+    )
 
 
 def _view() -> str:
@@ -109,9 +109,7 @@ def _view() -> str:
     )
     told = ", ".join(f"finding.{quote_name(name)}" for name in ("rule", "severity", "table", "key"))
     place = ", ".join(f"finding.{quote_name(name)}" for name in ("file", "line", "column", "message"))
-    same = " and ".join(
-        f"other.{quote_name(name)} is not distinct from finding.{quote_name(name)}" for name in _SAME
-    )
+    same = " and ".join(f"other.{quote_name(name)} is not distinct from finding.{quote_name(name)}" for name in _SAME)
     return f"""create or replace view {QUALITY_SCHEMA}.violation_delta as
 with keyed_row as (
 {keyed}

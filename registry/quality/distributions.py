@@ -8,7 +8,6 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from blinreg.registry.frames import query_frame
 from blinreg.registry.quality.other_sites import OtherSites
 from blinreg.schemas.model import Column, Table, Type
 from blinreg.schemas.tables import TABLES
@@ -64,9 +63,9 @@ def distributions(
         for column in columns:
             name = column.name
             if name in here and column.type in _NUMBERS:
-                rows.append(_number_row(definition, column, here[name], _told_quantiles(there.get(name, {}), fewest)))
+                rows.append(_number_row(definition, column, here[name], told_quantiles(there.get(name, {}), fewest)))
             elif name in here:
-                rows += _code_rows(definition, column, here[name], _told_levels(there.get(name, {}), fewest))
+                rows += _code_rows(definition, column, here[name], told_levels(there.get(name, {}), fewest))
     return pl.DataFrame(rows, schema=DISTRIBUTION_SCHEMA)
 
 
@@ -88,7 +87,7 @@ def _of_table(
             f"quantile_cont(cast({column.name} as double), [{shares}])"
             for column in numbers
         )
-        values = query_frame(connection, f"select {asked} {source}", names).row(0)
+        values = connection.execute(f"select {asked} {source}", names).fetchall()[0]
         for place, column in enumerate(numbers):
             if values[2 * place]:
                 quantiles = dict(zip(QUANTILES, values[2 * place + 1], strict=True))
@@ -99,23 +98,38 @@ def _of_table(
             f"and {column.name} is not null group by grouping sets (({column.name}), ())"
             for column in codes
         )
-        for name, level, n in query_frame(connection, asked, names).iter_rows():
+        for name, level, n in connection.execute(asked, names).fetchall():
             if n:
                 found.setdefault(name, {})["n" if level is None else f"level {level}"] = n
     return found
 
 
-def _told_quantiles(found: Mapping[str, Any], fewest: int) -> Mapping[str, Any]:
-    """Leave out quantiles with too few patients on either side."""
+def told_quantiles(found: Mapping[str, Any], fewest: int) -> Mapping[str, Any]:
+    """Leave out quantiles with too few patients on either side.
+
+    Examples
+    --------
+    >>> found = {"n": 50, "p5": 20.0, "p25": 31.0, "p50": 40.0, "p75": 55.0, "p95": 70.0}
+    >>> told_quantiles(found, 11)
+    {'n': 50, 'p25': 31.0, 'p50': 40.0, 'p75': 55.0}
+    """
     n = found.get("n", 0)
     if n < fewest:
         return {}
-    kept = {name: found[name] for name, share in QUANTILES.items() if fewest == 1 or n * min(share, 1 - share) >= fewest}
+    kept = {
+        name: found[name] for name, share in QUANTILES.items() if fewest == 1 or n * min(share, 1 - share) >= fewest
+    }
     return {"n": n, **kept}
 
 
-def _told_levels(found: Mapping[str, int], fewest: int) -> Mapping[str, int | None]:
-    """Leave out levels with too few patients, and so many more that these cannot be worked out."""
+def told_levels(found: Mapping[str, int], fewest: int) -> Mapping[str, int | None]:
+    """Leave out levels with too few patients, and so many more that these cannot be worked out.
+
+    Examples
+    --------
+    >>> told_levels({"n": 100, "level yes": 4, "level no": 80, "level unknown": 16}, 11)
+    {'level yes': None, 'level unknown': None, 'level no': 80, 'n': 100}
+    """
     levels = sorted((n, name) for name, n in found.items() if name != "n")
     hidden: list[int] = []
     for n, _ in levels:
@@ -136,9 +150,7 @@ def _words(definition: Table, column: Column, kind: str) -> dict[str, str]:
     }
 
 
-def _number_row(
-    definition: Table, column: Column, here: Mapping[str, Any], there: Mapping[str, Any]
-) -> dict[str, Any]:
+def _number_row(definition: Table, column: Column, here: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {**_words(definition, column, "number"), "site_n": here["n"], "others_n": there.get("n")}
     for name in QUANTILES:
         row |= {f"site_{name}": here[name], f"others_{name}": there.get(name)}

@@ -28,7 +28,9 @@ _ENDPOINT = "analysis.endpoint"
 _CURVE = "analysis.kaplan_meier"
 _CATALOG = "trial"
 _RELATION = re.compile(r"\b(staging|derived|analysis)\.([a-z_]+)\b")
-_MADE = re.compile(r"^create (?:or replace )?(?:table|view|macro) ((?:staging|derived|analysis)\.[a-z_]+)", re.MULTILINE)
+_MADE = re.compile(
+    r"^create (?:or replace )?(?:table|view|macro) ((?:staging|derived|analysis)\.[a-z_]+)", re.MULTILINE
+)
 
 EFFECT_SCHEMA = pl.Schema(
     {
@@ -81,7 +83,7 @@ group by group_label
 @cache
 def endpoint_steps() -> tuple[tuple[str, str], ...]:
     """List the files of ``sql/`` that ``analysis.endpoint`` and the Kaplan-Meier macro need, in their order."""
-    made = {name: text for name, text in sql_files()}
+    made = dict(sql_files())
     maker = {_MADE.findall(text)[0]: name for name, text in made.items() if _MADE.search(text)}
     needed: set[str] = set()
     open_names = [maker[_ENDPOINT], maker[_CURVE]]
@@ -91,7 +93,9 @@ def endpoint_steps() -> tuple[tuple[str, str], ...]:
             continue
         needed.add(name)
         if name < FIRST_MACRO:
-            open_names += [maker[".".join(found)] for found in _RELATION.findall(made[name]) if ".".join(found) in maker]
+            open_names += [
+                maker[".".join(found)] for found in _RELATION.findall(made[name]) if ".".join(found) in maker
+            ]
     return tuple((name, text) for name, text in made.items() if name in needed)
 
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from blinreg.registry.quality.check import CheckedSubmission
 from blinreg.schemas.errors import SubmissionRejected
-from blinreg.schemas.rules import rule
+from blinreg.schemas.rules import Severity, rule
 
 #: Places that are named for each rule; the rest are counted.
 _PLACES_TOLD = 5
@@ -28,6 +28,43 @@ def refuse_whole(checked: CheckedSubmission) -> None:
     raise SubmissionRejected(
         f"nothing was stored: {'; '.join(parts)}",
         next_step="take out whatever can tell who a patient is, seal the folder and load it again",
+    )
+
+
+def refuse_nobody_left(checked: CheckedSubmission) -> None:
+    """Raise if no patient would be accepted: as the full state of its site the submission would empty the site.
+
+    Parameters
+    ----------
+    checked : CheckedSubmission
+        The rows after the rules.
+
+    Raises
+    ------
+    SubmissionRejected
+        With the rules that most rows break and the first place of each.
+    """
+    patients = next((table for table in checked.tables if table.source.definition.name == "patient"), None)
+    if patients is None or not patients.typed.height or patients.n_quarantined < patients.typed.height:
+        return
+    n_rows, path = patients.typed.height, patients.source.file.path
+    found = checked.violations.filter(
+        (pl.col("table") == "patient") & (pl.col("severity") == Severity.REJECT_ROW.value)
+    )
+    by_rule = (
+        found.group_by("rule", maintain_order=True)
+        .agg(pl.len().alias("n"), pl.col("line", "column", "message").first())
+        .sort("n", descending=True, maintain_order=True)
+    )
+    reasons = [
+        f"{row['n']} rows, line {row['line']} first: {row['column']} {row['message']} ({row['rule']})"
+        for row in by_rule.head(_PLACES_TOLD).iter_rows(named=True)
+    ]
+    more = f"; and {by_rule.height - _PLACES_TOLD} more rules" if by_rule.height > _PLACES_TOLD else ""
+    raise SubmissionRejected(
+        f"none of the {n_rows} rows of {path} can be accepted, and all that the site sent before would count no longer: "
+        f"{'; '.join(reasons)}{more}",
+        next_step="correct the rows of patient, seal the folder and load it again",
     )
 
 

@@ -41,7 +41,7 @@ from blinreg.registry.status import violations
 from blinreg.registry.store import Registry
 from blinreg.registry.storing import violation_rows
 from blinreg.registry.submission_files import read_kept
-from blinreg.schemas.errors import SubmissionRejected, UsageError
+from blinreg.schemas.errors import SubmissionRejected
 
 Progress = Callable[[str], None]
 
@@ -136,7 +136,8 @@ class _Before:
         return found_in(violations(self.base, self.submission_id), self.tables)
 
     def measured(self) -> pl.DataFrame:
-        return measured(self.base, self.submission_id, is_current=self.is_current)
+        is_derived = self.is_current and self.base.is_derivation_current()
+        return measured(self.base, self.submission_id, is_current=is_derived)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +164,7 @@ def review_submission(
     *,
     registry: Registry | str | Path | None = None,
     with_effects: bool = True,
+    as_loaded: bool = False,
     on_progress: Progress | None = None,
 ) -> Review:
     """Check a submission as `load_submission` would, and say all that there is to say about it.
@@ -176,13 +178,15 @@ def review_submission(
         submission before. If it holds the same content already, the review is against the submission before that.
     with_effects : bool
         Whether endpoints are derived; it takes as long as the rest.
+    as_loaded : bool
+        Whether a submission that the registry accepted is reviewed as it was then, even if another replaced it since.
     on_progress : callable, optional
         Told each step as a short text.
 
     Raises
     ------
     UsageError
-        If there is no such folder or registry, or another version of blinreg derived the registry's tables.
+        If there is no such folder or registry.
     RegistryLocked, RegistryDamaged
         If the registry cannot be read.
     """
@@ -191,7 +195,7 @@ def review_submission(
         manifest = _manifest(Path(folder))
         received = () if base is None else read_ledger(base.cursor())
         site_id = "" if manifest is None else manifest.site_id
-        ledger = received if manifest is None else ledger_before(received, site_id, manifest.content_sha256)
+        ledger = received if manifest is None else ledger_before(received, manifest, as_loaded=as_loaded)
         others = other_sites(base, ledger, site_id) if site_id else None
         with scratch_registry(base, ledger, site_id) as scratch:
             trial = _try(scratch, Path(folder), manifest, progress)
@@ -207,20 +211,10 @@ def _silent(_: str) -> None:
 @contextmanager
 def _opened(registry: Registry | str | Path | None) -> Iterator[Registry | None]:
     if registry is None or isinstance(registry, Registry):
-        _require_current(registry)
         yield registry
         return
     with Registry.open(registry) as opened:
-        _require_current(opened)
         yield opened
-
-
-def _require_current(registry: Registry | None) -> None:
-    if registry is not None and not registry.is_derivation_current():
-        raise UsageError(
-            f"the analysis tables of {registry.path.name} were derived by another version of blinreg",
-            next_step=f"blinreg refresh {registry.path.name}",
-        )
 
 
 def _manifest(folder: Path) -> Manifest | None:
@@ -237,9 +231,7 @@ def _try(scratch: Registry, folder: Path, manifest: Manifest | None, progress: P
     checked: list[CheckedSubmission] = []
     result, rejection = None, ""
     try:
-        result = load_submission(
-            scratch, folder, on_progress=progress, on_checked=checked.append, is_derived=False
-        )
+        result = load_submission(scratch, folder, on_progress=progress, on_checked=checked.append, is_derived=False)
     except SubmissionRejected as refused:
         rejection = str(refused)
     return _Trial(

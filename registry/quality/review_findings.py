@@ -200,8 +200,8 @@ def failing_rows(checked: CheckedSubmission) -> Mapping[str, pl.DataFrame]:
     Returns
     -------
     mapping of str to polars.DataFrame
-        By table: ``source_line, disposition`` (quarantined, held_back, refused), ``rules``, then the columns of the
-        table. Cells that broke a privacy rule are empty. Tables without such rows are left out.
+        By table: ``file, source_line, disposition`` (quarantined, held_back, refused), ``rules``, then the columns of
+        the table. Cells that broke a privacy rule are empty. Tables without such rows are left out.
     """
     serious = checked.violations.filter(pl.col("severity") != Severity.WARN.value)
     cells = private_cells(checked.violations)
@@ -223,7 +223,8 @@ def failing_rows(checked: CheckedSubmission) -> Mapping[str, pl.DataFrame]:
         refused = pl.when(pl.col("disposition") == "accepted").then(pl.lit("refused")).otherwise("disposition")
         shown = _without(failing, cells.filter(pl.col("table") == name))
         columns = [pl.col(column.name) for column in table.source.definition.columns]
-        rows[name] = shown.select("source_line", refused.alias("disposition"), "rules", *columns)
+        file = pl.lit(table.source.file.path).alias("file")
+        rows[name] = shown.select(file, "source_line", refused.alias("disposition"), "rules", *columns)
     return rows
 
 

@@ -6,6 +6,7 @@ read. It is a registry in every way that loading looks at, so that a trial goes 
 
 from __future__ import annotations
 
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ import polars as pl
 from blinreg.registry.derive import run_step
 from blinreg.registry.frames import query_frame
 from blinreg.registry.journal import NO_PREVIOUS, Entry
-from blinreg.registry.ledger import LedgerRow, accepted_of, read_ledger, write_row
+from blinreg.registry.ledger import LedgerRow, write_row
+from blinreg.registry.manifest import Manifest
 from blinreg.registry.paths import RegistryPaths
 from blinreg.registry.quality.catalogue import write_catalogue
 from blinreg.registry.store import CATALOG, Registry
@@ -32,21 +34,35 @@ from blinreg.schemas.tables import table
 #: Of patients at other sites, the rules on uniqueness read these rows.
 _READ_ELSEWHERE = {"patient": "true", "treatment_cycle": "agent = 'blinatumomab'"}
 
+#: Nobody reads the comments of tables that are thrown away, and they are half of the statements.
+_COMMENT = re.compile(r"^comment on .*;$", re.MULTILINE)
+
 _INCOMING = "incoming_scratch"
 
 #: Stands in the layout for a derivation that was never made.
 _UNDERIVED = "0" * 64
 
 
-def ledger_before(ledger: tuple[LedgerRow, ...], site_id: str, content_sha256: str) -> tuple[LedgerRow, ...]:
-    """Give the ledger as it was before a submission, if that is the site's current one; else as it is.
+def ledger_before(
+    ledger: tuple[LedgerRow, ...], manifest: Manifest, *, as_loaded: bool = False
+) -> tuple[LedgerRow, ...]:
+    """Give the ledger as it was before a submission that is in it; else as it is.
 
-    A submission can so be reviewed again after it was loaded, against the one before it.
+    Parameters
+    ----------
+    ledger : tuple of LedgerRow
+        What was received.
+    manifest : Manifest
+        The submission.
+    as_loaded : bool
+        Whether that holds for one that was replaced since, too. If not, only for the current one of its site,
+        which loading leaves as it is; one that was replaced is refused.
     """
-    current = accepted_of(ledger, site_id)
-    if current is None or current.content_sha256 != content_sha256:
+    accepted = [row for row in ledger if row.outcome == "accepted" and row.site_id == manifest.site_id]
+    same = [row for row in (accepted if as_loaded else accepted[-1:]) if row.content_sha256 == manifest.content_sha256]
+    if not same:
         return ledger
-    return tuple(row for row in ledger if row != current)
+    return tuple(row for row in ledger if row.site_id != manifest.site_id or row.sequence < same[-1].sequence)
 
 
 @contextmanager
@@ -101,7 +117,7 @@ def _build(connection: duckdb.DuckDBPyConnection) -> None:
         ("quality rules", quality_ddl()),
         ("current views", ddl.current_ddl()),
     ):
-        run_step(connection, name, text)
+        run_step(connection, name, _COMMENT.sub("", text))
     write_catalogue(connection)
 
 
@@ -117,7 +133,10 @@ def _write_journal(path: Path, registry_id: str, ledger: tuple[LedgerRow, ...]) 
 
 def _take_over(base: Registry, connection: duckdb.DuckDBPyConnection, site_id: str) -> None:
     cursor = base.cursor()
-    _insert(connection, f"{QUALITY_SCHEMA}.threshold", query_frame(cursor, f"from {QUALITY_SCHEMA}.threshold"))
+    # Earlier versions of blinreg had no limits.
+    known = "select 1 from duckdb_tables() where schema_name = ? and table_name = 'threshold' and not temporary"
+    if cursor.execute(f"{known} and database_name = ?", [QUALITY_SCHEMA, CATALOG]).fetchall():
+        _insert(connection, f"{QUALITY_SCHEMA}.threshold", query_frame(cursor, f"from {QUALITY_SCHEMA}.threshold"))
     for name, condition in _READ_ELSEWHERE.items():
         columns = ", ".join([*table(name).column_names, *(column for column, _, _ in ddl.ORIGIN_COLUMNS)])
         rows = query_frame(

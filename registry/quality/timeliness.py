@@ -99,7 +99,12 @@ def _contact_measures(
         ("from the last contact with a living patient to the data cutoff, median", "days", 0),
         (f"living patients without contact in the last {LONG_WITHOUT_CONTACT_DAYS} days before the cutoff", "%", 1),
     ):
-        yield measure, unit, next((each[place] for each in here.values()), None), [each[place] for each in theirs.values()]
+        yield (
+            measure,
+            unit,
+            next((each[place] for each in here.values()), None),
+            [each[place] for each in theirs.values()],
+        )
 
 
 def _contact(

@@ -178,8 +178,8 @@ def _check(rule: GateRule) -> Check:
     return Check(test, name=rule.rule, ignore_na=False)
 
 
-def gate_schema(definition: Table) -> DataFrameSchema:
-    """Render the pandera schema of a table: every column as text, each rule a named check."""
+def gate_schema(definition: Table, *, only: str = "") -> DataFrameSchema:
+    """Render the pandera schema of a table, or of one column of it: columns as text, each rule a named check."""
     from pandera.polars import Column as PanderaColumn
     from pandera.polars import DataFrameSchema
 
@@ -192,26 +192,42 @@ def gate_schema(definition: Table) -> DataFrameSchema:
             checks=[_check(rule) for rule in rules if rule.column == column.name],
         )
         for column in definition.columns
+        if only in ("", column.name)
     }
     return DataFrameSchema(columns, name=definition.name, description=definition.description, strict=True)
 
 
 def _failures(definition: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """Run the schema; one row a rule and row number (from 0) that breaks it."""
+    """Run the schema; one row a rule and row number (from 0) that breaks it, in the order of the rules."""
     from pandera.config import ValidationDepth, config_context
-    from pandera.errors import SchemaErrors
 
     text = frame.select(definition.column_names)
     if any(kind != pl.String for kind in text.dtypes):
         raise TypeError(f"{definition.name}: the gate reads text columns only")
     # An environment variable can switch pandera off; the gate stays shut regardless.
     with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
-        try:
-            gate_schema(definition).validate(text, lazy=True)
-        except SchemaErrors as errors:
-            cases: pl.DataFrame = errors.failure_cases
-            return cases.select(rule=pl.col("check"), row=pl.col("index").cast(pl.Int64))
-    return pl.DataFrame(schema={"rule": pl.String, "row": pl.Int64})
+        found = [_column_failures(gate_schema(definition, only=name), text.get_column(name)) for name in text.columns]
+    return pl.concat(found)
+
+
+def _column_failures(schema: DataFrameSchema, column: pl.Series) -> pl.DataFrame:
+    """Test the distinct values of a column, as a check sees nothing but the value; then find the rows of bad ones."""
+    from pandera.errors import SchemaErrors
+
+    distinct = column.unique().to_frame()
+    try:
+        schema.validate(distinct, lazy=True)
+    except SchemaErrors as errors:
+        cases: pl.DataFrame = errors.failure_cases
+    else:
+        return pl.DataFrame(schema={"rule": pl.String, "row": pl.Int64})
+    if cases["index"].has_nulls():
+        raise TypeError(f"a check of {column.name} could not be made: the gate does not open for want of a verdict")
+    bad = cases.select(
+        "check_number", rule=pl.col("check"), value=distinct.to_series().gather(cases["index"].cast(pl.Int64))
+    )
+    rows = pl.DataFrame({"value": column}).with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64))
+    return rows.join(bad, on="value", nulls_equal=True).sort("check_number", "row").select("rule", "row")
 
 
 def gate_violations(definition: Table, frame: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,6 @@ import pytest
 
 from blinreg.registry.loading import LoadResult, load_submissions
 from blinreg.registry.store import Registry
-from blinreg.schemas.errors import SubmissionRejected
 from blinreg.schemas.tables import table
 from blinreg.synthetic import generate
 from blinreg.synthetic.faults import Memory, join_logs, plant, write_answer_key, write_faulty_file, write_refused

@@ -111,7 +111,9 @@ def test_it_is_the_same_as_loading_one_by_one(registry: Registry, folders: list[
         for folder in folders:
             load_submission(other, folder)
         names = "select table_schema || '.' || table_name from information_schema.tables "
-        names += "where table_schema in ('submitted', 'current', 'staging', 'derived', 'analysis', 'quality') order by all"
+        names += (
+            "where table_schema in ('submitted', 'current', 'staging', 'derived', 'analysis', 'quality') order by all"
+        )
         relations = [name for (name,) in registry.connection.execute(names).fetchall()]
         assert len(relations) > 50
         for name in relations:

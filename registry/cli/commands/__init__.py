@@ -20,8 +20,11 @@ from blinreg.registry.cli.commands import (
     schema,
     seal,
     status,
+    steward,
     synth,
     template,
+    threshold,
+    validate,
 )
 from blinreg.registry.cli.console import Console
 
@@ -54,8 +57,11 @@ COMMANDS: tuple[Command, ...] = tuple(
         schema,
         redcap,
         seal,
+        validate,
         load,
         status,
+        steward,
+        threshold,
         diff,
         run,
         explain,
