@@ -1,6 +1,6 @@
 """Compute what analyses of transplant tend to in the model of a synthetic study, from a large population.
 
-    python benchmarks/large_sample.py                    # four million patients; some minutes, 3 GB of memory
+    python benchmarks/large_sample.py                    # four million patients, half a minute
     python benchmarks/large_sample.py --patients 1000000
 
 In an illness-death model the overall effect of a transplant is none of the planted hazard ratios: it mixes relapse,

@@ -1,11 +1,11 @@
 """Find the parameters of the model with which a large population shows the published numbers.
 
-All targets are fitted together: the parameters are moved on the log scale by the Levenberg-Marquardt method, the
-population is drawn anew with the same random numbers each time, and the distance of each statistic to its
-target counts in units of its tolerance. A weak pull towards the parameters it starts from keeps those at a
-plausible value that no target speaks about. The solved values are written back into the parameter file::
+All targets are fitted together. The parameters are moved on the log scale by damped Gauss-Newton steps, the population
+is drawn anew with the same random numbers each time, and the distance of each statistic to its target counts in
+units of its tolerance. A weak pull, of ratios towards 1 and of all else towards the values it starts from, keeps
+those plausible that no target speaks about. The solved values are written back into the parameter file::
 
-    python -m blinreg.synthetic.calibration.superpopulation --patients 200000 --out new.toml
+    python -m blinreg.synthetic.calibration.superpopulation --out new.toml
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ from blinreg.synthetic.studies.loading import read_study, study_text
 
 #: Patients that the Cox models are fitted to while calibrating: their estimates are for guidance.
 _REGRESSION_PATIENTS = 8_000
-#: Distance from the start, on the log scale, that counts as much as one tolerance: for ratios and for all else.
-_PRIOR_RATIO, _PRIOR = 1.0, 2.5
+#: Distance on the log scale that counts as much as one tolerance: of ratios from 1, of all else from the start.
+_PRIOR_RATIO, _PRIOR = 2.0, 2.5
 _STEP, _LONGEST_STEP = 0.04, 0.7
 #: From so many tolerances on, a distance counts less than in proportion.
 _FAR = 4.0
+_SLOPE_PATIENTS = 80_000
 #: Below this share of a tolerance a distance counts less and less.
 _WITHIN = 0.5
 
@@ -51,7 +52,7 @@ OUTCOME = (
             "mrd_negative_if_ph_positive",
         )
     ),
-    *(f"hazard.relapse.per_day.{i}" for i in range(1, 8)),
+    *(f"hazard.relapse.per_day.{i}" for i in range(1, 9)),
     *(
         f"hazard.relapse.hazard_ratio.{term}"
         for term in ("kmt2a", "cns_history", "ph_positive", "tki", "cr1_under_1_year", "primary_refractory")
@@ -91,7 +92,6 @@ OUTCOME = (
         f"hazard.death_without_response.hazard_ratio.{term}"
         for term in ("ph_positive", "tki", "cr1_under_1_year", "kmt2a", "primary_refractory")
     ),
-    "disease.documented_progression",
     "baseline.prior_allo_hct_one_line",
     "baseline.prior_allo_hct_more_lines",
     "treatment.car_t_in_remission",
@@ -114,7 +114,6 @@ TOXICITY = (
     "safety.category.neurotoxicity.severe_if_tki",
     *(f"safety.category.{name}.stop" for name in ("crs", "neurotoxicity", "hepatotoxicity", "infection", "pain")),
     "baseline.prior_inotuzumab",
-    "missing.early_death_share",
 )
 BLOCKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "outcome": (OUTCOME, ("Response", "Transplant", "Time to event", "Regression")),
@@ -186,7 +185,6 @@ class Problem:
     sections: tuple[str, ...]
     n_patients: int
     seed: int
-    n_free_digits: int = 9
 
     def start(self) -> Floats:
         """Parameters of the file, on the log scale."""
@@ -197,10 +195,10 @@ class Problem:
         """Parameters by path."""
         return {path: float(np.exp(value)) for path, value in zip(self.paths, x, strict=True)}
 
-    def misses(self, x: Floats) -> Floats:
-        """Distances to all targets outside conflicts, in units of their tolerances."""
+    def misses(self, x: Floats, *, n_patients: int | None = None) -> Floats:
+        """Distances to all targets outside conflicts, in units of their tolerances; from fewer patients if asked."""
         study = read_study(write_values(self.text, self.values(x)))
-        courses, _ = draw_courses(study, self.seed, np.arange(self.n_patients))
+        courses, _ = draw_courses(study, self.seed, np.arange(n_patients or self.n_patients))
         population = Population(courses)
         few = Population(Courses(courses.frame.head(_REGRESSION_PATIENTS)))
         misses = np.array(
@@ -235,14 +233,23 @@ def solve(problem: Problem, *, n_iterations: int, on_progress: Callable[[str], N
         Parameters on the log scale.
     """
     start = problem.start()
-    prior = np.array([_PRIOR_RATIO if "_ratio." in path else _PRIOR for path in problem.paths])
+    is_ratio = np.array(["_ratio." in path for path in problem.paths])
+    prior, centre = np.where(is_ratio, _PRIOR_RATIO, _PRIOR), np.where(is_ratio, 0.0, start)
 
     def residuals(at: Floats) -> Floats:
-        return np.concatenate([problem.misses(at), (at - start) / prior])
+        return np.concatenate([problem.misses(at), (at - centre) / prior])
+
+    def slopes_at(at: Floats) -> list[Floats]:
+        # The same random numbers on both sides: slopes need fewer patients than distances.
+        few = min(_SLOPE_PATIENTS, problem.n_patients)
+        here = problem.misses(at, n_patients=few)
+        units = np.eye(len(at))
+        moved = [problem.misses(at + _STEP * unit, n_patients=few) - here for unit in units]
+        return [np.concatenate([by, _STEP * unit / prior]) / _STEP for by, unit in zip(moved, units, strict=True)]
 
     x, now = start.copy(), residuals(start)
     for iteration in range(n_iterations):
-        slopes = [(residuals(x + _STEP * unit) - now) / _STEP for unit in np.eye(len(x))]
+        slopes = slopes_at(x)
         x, now, is_better = _descend(residuals, x, now, np.stack(slopes, axis=1))
         worst = np.abs(now[: len(now) - len(x)]).max()
         on_progress(f"{iteration + 1}: sum of squares {now @ now:.2f}, worst distance {worst:.2f}")
@@ -269,11 +276,19 @@ def _descend(
     return x, now, bool(now @ now < 0.99 * first)
 
 
+def early_deaths(text: str, *, n_patients: int, seed: int) -> float:
+    """Measure the share of patients who die early, which the model of missing values has to know."""
+    study = read_study(text)
+    courses, _ = draw_courses(study, seed, np.arange(n_patients))
+    early = courses.flag("is_dead") & (courses.whole("end_day") <= study.missing.early_death_days)
+    return float(early.mean())
+
+
 def main(arguments: Sequence[str]) -> int:
     """Solve the blocks in turn and write the parameter file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--study", default="realworld-2020")
-    parser.add_argument("--patients", type=int, default=200_000)
+    parser.add_argument("--patients", type=int, default=400_000)
     parser.add_argument("--iterations", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--block", choices=sorted(BLOCKS), action="append")
@@ -287,6 +302,8 @@ def main(arguments: Sequence[str]) -> int:
         problem = Problem(text, paths, sections, given.patients, given.seed)
         x = solve(problem, n_iterations=given.iterations, on_progress=lambda line: print(line, flush=True))
         text = write_values(text, problem.values(x))
+        share = early_deaths(text, n_patients=given.patients, seed=given.seed)
+        text = write_values(text, {"missing.early_death_share": share})
         given.out.write_text(text, encoding="utf-8")
     return 0
 

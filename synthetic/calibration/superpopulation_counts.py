@@ -85,7 +85,7 @@ def baseline() -> Iterator[Target]:
     yield count("rituximab", 1, 239, flag("with_rituximab"), everybody)
     yield count("ponatinib", 16, 29, code("tki", "ponatinib"), lambda p: p.tki)
     yield count("dasatinib", 13, 29, code("tki", "dasatinib"), lambda p: p.tki)
-    yield median_of("age median", 48, column("age_years"), everybody)
+    yield median_of("age median", 48, column("age_years"), everybody, is_fine=True)
     yield median_of("WBC median", 4.2, column("wbc_1e9_per_l"), everybody)
     yield median_of("blast median", 0.2, column("blood_blast_percent"), everybody)
     yield median_of("lines median", 1, column("n_prior_lines"), everybody)
@@ -184,8 +184,8 @@ def transplants() -> Iterator[Target]:
     yield count("HCT VOD", 2, 85, happened("transplant_veno_occlusive_disease_day"), grafted)
     yield count("HCT inf", 12, 85, happened("transplant_infection_day"), grafted)
     yield count("TRM<100d", 6, 85, early_mortality, grafted)
-    yield median_of("HCT age med", 59, column("age_years"), grafted, "C_AGE_SUBGROUPS")
-    yield median_of("nonHCT age med", 51, column("age_years"), bare)
+    yield median_of("HCT age med", 59, column("age_years"), grafted, conflict="C_AGE_SUBGROUPS")
+    yield median_of("nonHCT age med", 51, column("age_years"), bare, is_fine=True)
     yield median_of("HCT lines incl blina med", 2, lambda p: column("n_prior_lines")(p) + 1, grafted)
     yield median_of("nonHCT lines med", 2, column("n_prior_lines"), bare)
     yield median_of("HCT cycles med", 2, column("n_cycles"), grafted)
@@ -194,4 +194,5 @@ def transplants() -> Iterator[Target]:
         1.7,
         lambda p: np.asarray((p.courses.day("transplant_day") - p.courses.day("response_day")) / MONTH_DAYS),
         grafted,
+        is_fine=True,
     )

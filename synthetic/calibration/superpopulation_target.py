@@ -29,7 +29,7 @@ class Target:
     ``kind``: ``percent`` (tolerance 2 points), ``median`` (5%), ``not reached``, ``regression`` (hazard ratios:
     guidance for the calibration without a tolerance). ``of`` is the printed denominator of a percentage made
     from a count. ``conflict`` names a contradiction of the paper that the number is part of. ``curve`` gives the
-    survival curve by day behind a median.
+    survival curve by day behind a median, ``shares`` the shares above 95%, 100% and 105% of a printed median.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Target:
     of: int = 0
     conflict: str = ""
     curve: Callable[[Population], Floats] | None = None
+    shares: Callable[[Population], Floats] | None = None
 
     @property
     def value(self) -> float:
@@ -57,19 +58,31 @@ class Target:
         """Distance in units of the tolerance that moves steadily with the parameters, for an optimiser."""
         if self.kind == "regression":
             return float(np.log(self.measure(population) / self.value)) / _REGRESSION_TOLERANCE
-        if self.curve is None:
+        if self.kind == "not reached" and self.curve is not None:
+            return min((_share_at(self.curve(population), _LONG_MONTHS) - 0.535) / 0.015, 0.0)
+        shares = self.shares
+        if shares is None and self.curve is not None:
+            curve, at = self.curve(population), np.array([0.95, 1.0, 1.05]) * self.value
+            before, there, after = (_share_at(curve, month) for month in at)
+            if before > 0.5 > after:
+                return (_crossing(curve) / self.value - 1) / 0.05
+        elif shares is not None:
+            before, there, after = shares(population)
+        else:
             return self.miss(self.measure(population))
-        curve = self.curve(population)
-        if self.kind == "not reached":
-            return min((_share_at(curve, _LONG_MONTHS) - 0.525) / 0.02, 0.0)
         # How far the curve is from one half where it should cross it, in the tolerance of the crossing.
-        around = (_share_at(curve, 0.95 * self.value) - _share_at(curve, 1.05 * self.value)) / 2
-        return (_share_at(curve, self.value) - 0.5) / max(around, 0.003)
+        return (there - 0.5) / max((before - after) / 2, 0.003)
 
 
 def _share_at(curve: Floats, months: float) -> float:
     """Survival at a time, joined by lines between days."""
     return float(np.interp(months * MONTH_DAYS, np.arange(len(curve)), curve))
+
+
+def _crossing(curve: Floats) -> float:
+    """Time in months at which a curve, joined by lines between days, falls to one half."""
+    day = int(np.argmax(curve <= 0.5))
+    return float(day - (0.5 - curve[day]) / (curve[day - 1] - curve[day])) / MONTH_DAYS
 
 
 Group = Callable[[Population], Flags]
@@ -95,15 +108,37 @@ def percent(identity: str, printed: float, event: Group, group: Group, conflict:
 
 
 def median_of(
-    identity: str, printed: float, values: Callable[[Population], Floats], group: Group, conflict: str = ""
+    identity: str,
+    printed: float,
+    values: Callable[[Population], Floats],
+    group: Group,
+    *,
+    conflict: str = "",
+    is_fine: bool = False,
 ) -> Target:
-    """Make a target of the median of a value, missing values left out."""
+    """Make a target of the median of a value, missing values left out; ``is_fine`` where it has many values."""
+
+    def found(p: Population) -> Floats:
+        some = values(p)[group(p)]
+        return np.sort(some[~np.isnan(some)])
 
     def measure(p: Population) -> float:
-        found = values(p)[group(p)]
-        return float(np.median(found[~np.isnan(found)]))
+        return float(np.median(found(p)))
 
-    return Target(id=identity, kind="median", printed=printed, measure=measure, conflict=conflict)
+    def curve(p: Population) -> Floats:
+        """Share above the printed median less 5%, at it (those equal count half), and above it plus 5%."""
+        some, at = found(p), np.array([0.95, 1.0, 1.05]) * printed
+        below = (np.searchsorted(some, at - 1e-9) + np.searchsorted(some, at + 1e-9)) / 2
+        return 1 - below / len(some)
+
+    return Target(
+        id=identity,
+        kind="median",
+        printed=printed,
+        measure=measure,
+        conflict=conflict,
+        shares=curve if is_fine else None,
+    )
 
 
 def column(name: str) -> Callable[[Population], Floats]:

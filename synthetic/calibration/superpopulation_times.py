@@ -113,9 +113,9 @@ def times() -> Iterator[Target]:
     yield _two_years("MRD RFS 2y", 54, _rfs, lambda p: ~p.rr & p.responder)
     yield _median("MRD RFS med", _NEVER, _rfs, lambda p: ~p.rr & p.responder, "C_MRD_RFS_OS")
 
-    yield median_of("FU median RR (survivors)", 14, _follow_up, lambda p: p.rr & ~p.dead)
-    yield median_of("MRD FU med", 6, _follow_up, lambda p: ~p.rr & ~p.dead)
-    yield median_of("All FU med", 14, _follow_up, lambda p: ~p.dead)
+    yield median_of("FU median RR (survivors)", 14, _follow_up, lambda p: p.rr & ~p.dead, is_fine=True)
+    yield median_of("MRD FU med", 6, _follow_up, lambda p: ~p.rr & ~p.dead, is_fine=True)
+    yield median_of("All FU med", 14, _follow_up, lambda p: ~p.dead, is_fine=True)
 
 
 def regressions() -> Iterator[Target]:

@@ -103,7 +103,7 @@ def test_karnofsky_is_missing_more_often_where_the_patient_died_early() -> None:
         n = some[True]["len"] + some[False]["len"]
         above += some[True]["missing"] * (some[False]["len"] - some[False]["missing"]) / n
         below += some[False]["missing"] * (some[True]["len"] - some[True]["missing"]) / n
-    assert above / below == pytest.approx(STUDY.missing.early_death_odds_ratio, rel=0.25)
+    assert above / below == pytest.approx(STUDY.missing.early_death_odds_ratio, rel=0.3)
 
 
 def test_dates_lie_within_accrual_and_observation_ends_at_the_cutoff() -> None:

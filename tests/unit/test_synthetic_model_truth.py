@@ -52,7 +52,8 @@ def test_overall_effect_is_its_large_sample_value_and_not_a_planted_ratio() -> N
     assert test.log_hazard_ratio is not None
     assert test.log_hazard_ratio_se is not None
     assert abs(test.log_hazard_ratio - values["mantel_byar_log_hazard_ratio"]) < 4 * test.log_hazard_ratio_se
-    assert abs(fit["coef"] - TRUTH.of("relapse")["transplanted"]) > 4 * fit["se"]
+    # The standard error of the large-sample value is 0.002.
+    assert abs(values["log_hazard_ratio"] - TRUTH.of("relapse")["transplanted"]) > 0.02
 
 
 def test_naive_analysis_by_ever_and_never_misses() -> None:
