@@ -34,8 +34,10 @@ bench: $(STAMP)  ## speed and memory against R and lifelines, some minutes (BENC
 	@$(BIN)/python benchmarks/bench_cox.py $(if $(filter full,$(BENCH)),--full)
 	@$(BIN)/python benchmarks/bench_macros.py $(if $(filter full,$(BENCH)),,--rows 1000000)
 
-render: $(STAMP)  ## write again the files that come from schemas/
+render: $(STAMP)  ## write again the files that come from schemas/ and from the published numbers
 	@$(BIN)/python -m blinreg.schemas.render
+	@$(BIN)/python -m blinreg.analyses.plans.render_published analyses/plans/published_realworld_2020.csv synthetic/targets/realworld_2020.csv synthetic/targets/realworld_2020_conflicts.csv
+	@$(BIN)/python docs/guard_plans.py
 
 format: $(STAMP)  ## format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -1,11 +1,14 @@
 -- derived.origin_exposure
 -- what:   The origins with the day on which each time-dependent exposure begins, seen from the origin.
 -- grain:  one row a patient and origin
--- inputs: derived.origin, derived.observation_end, staging.transplant, staging.gvhd, staging.disease_event
+-- inputs: derived.origin, derived.observation_end, derived.first_dose, staging.transplant, staging.gvhd,
+--         staging.disease_event, staging.drug_exposure, staging.treatment_cycle
 -- rule:   allo_hct is the first allogeneic transplant on or after the origin, also after relapse; from the origin
 --         transplant it is the next one. allo_hct_in_remission is the same transplant, if no relapse or progression
 --         lies between origin and transplant, the days themselves included (relapse and transplant on one day: relapse
 --         first). Graft-versus-host disease and platelet recovery count after transplants on or after the origin.
+--         A tyrosine kinase inhibitor that is taken on the origin, and a second cycle of blinatumomab (first course)
+--         that began before it, are there from the origin on.
 --         Nothing after the end of observation counts; what never began is empty. An empty observation_end_date means
 --         that there is no follow-up.
 -- source: README.md, rules of time.
@@ -89,6 +92,50 @@ platelet_recovery as (
     from transplant
     where platelet_recovery_date between origin_date and observation_end_date
     group by patient_id, origin
+),
+
+tki as (
+    select
+        observed.patient_id,
+        observed.origin,
+        min(greatest(drug.start_date, observed.origin_date)) as tki_date
+    from observed
+    inner join staging.drug_exposure as drug
+        on
+            observed.patient_id = drug.patient_id
+            and drug.start_date <= observed.observation_end_date
+            and (drug.stop_date is null or drug.stop_date >= observed.origin_date)
+    where drug.agent_class = 'tki'
+    group by observed.patient_id, observed.origin
+),
+
+cycle as (
+    select
+        cycle.patient_id,
+        cycle.start_date,
+        row_number() over (
+            partition by cycle.patient_id
+            order by cycle.start_date, cycle.cycle_number
+        ) as position
+    from derived.first_dose
+    inner join staging.treatment_cycle as cycle
+        on
+            first_dose.patient_id = cycle.patient_id
+            and first_dose.course_number = cycle.course_number
+    where cycle.agent = 'blinatumomab'
+),
+
+second_cycle as (
+    select
+        observed.patient_id,
+        observed.origin,
+        greatest(cycle.start_date, observed.origin_date) as second_cycle_date
+    from observed
+    inner join cycle
+        on
+            observed.patient_id = cycle.patient_id
+            and cycle.start_date <= observed.observation_end_date
+    where cycle.position = 2
 )
 
 select
@@ -102,6 +149,8 @@ select
     gvhd.acute_gvhd_date,
     gvhd.chronic_gvhd_date,
     platelet_recovery.platelet_recovery_date,
+    tki.tki_date,
+    second_cycle.second_cycle_date,
     observed.source_table,
     observed.source_file,
     observed.source_line
@@ -121,4 +170,12 @@ left join gvhd
 left join platelet_recovery
     on
         observed.patient_id = platelet_recovery.patient_id
-        and observed.origin = platelet_recovery.origin;
+        and observed.origin = platelet_recovery.origin
+left join tki
+    on
+        observed.patient_id = tki.patient_id
+        and observed.origin = tki.origin
+left join second_cycle
+    on
+        observed.patient_id = second_cycle.patient_id
+        and observed.origin = second_cycle.origin;

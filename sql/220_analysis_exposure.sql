@@ -10,7 +10,14 @@ create or replace table analysis.exposure as
 with exposure_name as (
     select exposure
     from (
-        values ('allo_hct'), ('allo_hct_in_remission'), ('acute_gvhd'), ('chronic_gvhd'), ('platelet_recovery')
+        values
+        ('allo_hct'),
+        ('allo_hct_in_remission'),
+        ('acute_gvhd'),
+        ('chronic_gvhd'),
+        ('platelet_recovery'),
+        ('tki'),
+        ('second_cycle')
     ) as declaration (exposure)
 ),
 
@@ -26,6 +33,8 @@ start as (
             when 'acute_gvhd' then origin_exposure.acute_gvhd_date
             when 'chronic_gvhd' then origin_exposure.chronic_gvhd_date
             when 'platelet_recovery' then origin_exposure.platelet_recovery_date
+            when 'tki' then origin_exposure.tki_date
+            when 'second_cycle' then origin_exposure.second_cycle_date
         end as exposure_date,
         origin_exposure.observation_end_date
     from derived.origin_exposure

@@ -9,68 +9,92 @@ frozen at a landmark, or declared as biased.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import polars as pl
 
 from blinreg.analyses.plans.conditions import holds
+from blinreg.analyses.plans.guard_advice import Correction, correction, ways_out
+from blinreg.analyses.plans.guard_caution import cautions, is_denominator
+from blinreg.analyses.plans.guard_registration import early_registration, registers_late
+from blinreg.analyses.plans.guard_use import (
+    FUTURE,
+    IMMORTAL,
+    LOOKS_AHEAD,
+    SELECTED_LATER,
+    SELECTS,
+    EarlyUse,
+    longest_of,
+    median_of,
+)
 from blinreg.analyses.plans.methods.base import Clock
-from blinreg.analyses.plans.model import Entry, Plan
+from blinreg.analyses.plans.model import Condition, Entry, Plan
 from blinreg.analyses.plans.options import Role, Use, names_of, uses_of
 from blinreg.analyses.plans.task import endpoint_origin
-from blinreg.analyses.plans.values import INDEX, KNOWN_AT, patient_values
+from blinreg.analyses.plans.values import INDEX, KNOWN_AT, condition_values, patient_values
 from blinreg.analyses.plans.views import ViewFrames
 from blinreg.analyses.plans.vocabulary import known_variables
 from blinreg.schemas.errors import GuardRefusal
 
-SELECTS = "selects by"
+__all__ = ["EarlyUse", "Outcome", "Verdict", "check_plan", "early_uses", "judge"]
+
+
+class Outcome(StrEnum):
+    """What the guard says of an analysis."""
+
+    ACCEPTED = "accepted"
+    WARNED = "warned"
+    BIASED = "accepted as biased"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EarlyUse:
-    """A variable that an analysis uses before it is known.
+class Verdict:
+    """What the guard says of one analysis, and why.
 
     Attributes
     ----------
-    variable : str
-    how : str
-        "groups by", "adjusts by", "selects by".
-    n_patients : int
-        Patients compared.
-    n_after : int
-        Of them, those in whom the value became known after the clock started.
-    n_never : int
-        For ever/never variables: of `n_after`, the never exposed, known as such only at last contact.
-    median_days : float
-        Median delay, among the exposed for ever/never variables.
-    is_exposure : bool
-        Whether a time-dependent form exists.
+    entry : Entry
+    early : tuple of EarlyUse
+        What it uses before it is known.
+    cautions : tuple of str
+        What is no mistake and must be said beside the result.
+    corrections : tuple of Correction
+        One for each early use: the lines that do without it.
     """
 
-    variable: str
-    how: str
-    n_patients: int
-    n_after: int
-    n_never: int
-    median_days: float
-    is_exposure: bool
+    entry: Entry
+    early: tuple[EarlyUse, ...]
+    cautions: tuple[str, ...]
+    corrections: tuple[Correction, ...]
 
     @property
-    def sentence(self) -> str:
-        """What is wrong, with the numbers."""
-        n_known_late = self.n_after - self.n_never
-        parts = []
-        if n_known_late:
-            patients = "patient" if n_known_late == 1 else "patients"
-            parts.append(
-                f"becomes known {self.median_days:g} days (median) after the origin in {n_known_late} {patients}"
-            )
-        if self.n_never:
-            parts.append(f"is known to be 'never' only at last contact in {self.n_never}")
-        return f"{self.variable} {' and '.join(parts)}: immortal time"
+    def outcome(self) -> Outcome:
+        """Refused, warned, accepted, or accepted because the plan says that it is biased."""
+        if self.early:
+            return Outcome.BIASED if self.entry.biased else Outcome.REFUSED
+        return Outcome.WARNED if self.cautions else Outcome.ACCEPTED
+
+    @property
+    def reason(self) -> str:
+        """The first early use in words; without any, the cautions."""
+        if not self.early:
+            return " ".join(self.cautions)
+        first = self.early[0]
+        return f"{first.how} {first.variable}): {first.sentence}"
+
+    @property
+    def next_step(self) -> str:
+        """The ways out of a refusal, the last of them as lines of the plan."""
+        if not self.early:
+            return ""
+        lines = "".join(f"\n    {line}" for line in self.corrections[0].lines)
+        return f"{ways_out(self.early[0])}. Written right:{lines}"
 
 
-def check_plan(plan: Plan, views: ViewFrames) -> dict[str, tuple[EarlyUse, ...]]:
+def check_plan(plan: Plan, views: ViewFrames) -> dict[str, Verdict]:
     """Check every analysis of a plan before any is carried out.
 
     Parameters
@@ -82,24 +106,48 @@ def check_plan(plan: Plan, views: ViewFrames) -> dict[str, tuple[EarlyUse, ...]]
 
     Returns
     -------
-    dict of str to tuple of EarlyUse
-        What analyses declared as biased use before it is known.
+    dict of str to Verdict
+        By analysis; none is refused.
 
     Raises
     ------
     GuardRefusal
-        An analysis uses something before it is known and does not say so.
+        An analysis uses something before it is known and does not say so: the first is
+        explained, with the lines that would be right; others are named.
     """
-    declared = {}
-    for entry in plan.entries:
-        early = early_uses(plan, entry, views)
-        if early and not entry.biased:
-            raise GuardRefusal(
-                f"{plan.file}, analysis {entry.name} ({early[0].how} {early[0].variable}): {early[0].sentence}",
-                next_step=_ways_out(early[0]),
-            )
-        declared[entry.name] = early
-    return declared
+    verdicts = {entry.name: judge(plan, entry, views) for entry in plan.entries}
+    refused = [verdict for verdict in verdicts.values() if verdict.outcome is Outcome.REFUSED]
+    if refused:
+        first = refused[0]
+        others = ", ".join(verdict.entry.name for verdict in refused[1:])
+        also = f". Refused too: {others}" if others else ""
+        raise GuardRefusal(f"{plan.file}, analysis {first.entry.name} ({first.reason}{also}", next_step=first.next_step)
+    return verdicts
+
+
+def judge(plan: Plan, entry: Entry, views: ViewFrames) -> Verdict:
+    """Say whether one analysis looks into the future, and how to write it right.
+
+    Parameters
+    ----------
+    plan : Plan
+        The whole plan.
+    entry : Entry
+        One of its analyses.
+    views : ViewFrames
+        They hold the dates at which values became known.
+
+    Returns
+    -------
+    Verdict
+    """
+    early = early_uses(plan, entry, views)
+    return Verdict(
+        entry=entry,
+        early=early,
+        cautions=cautions(plan, entry, views),
+        corrections=tuple(correction(plan, entry, use) for use in early),
+    )
 
 
 def early_uses(plan: Plan, entry: Entry, views: ViewFrames) -> tuple[EarlyUse, ...]:
@@ -107,76 +155,124 @@ def early_uses(plan: Plan, entry: Entry, views: ViewFrames) -> tuple[EarlyUse, .
     if entry.method.clock is Clock.NONE:
         return ()
     endpoints = names_of(entry.options, Role.ENDPOINT)
-    if not _has_rows(views, endpoints):
-        return ()
-    origin = endpoint_origin(views, endpoints[0]) if endpoints else INDEX
-    clock = _clock(views, endpoints)
+    found = [
+        early
+        for endpoint in endpoints or ("",)
+        if _has_rows(views, endpoint)
+        for early in _of_endpoint(plan, entry, views, endpoint)
+    ]
+    first = {(early.how, early.variable, early.condition): early for early in reversed(found)}
+    return tuple(reversed(first.values()))
+
+
+def _can_be_late(plan: Plan, entry: Entry) -> bool:
+    """Whether an analysis uses anything but what is known at the first dose; no clock starts before that."""
+    conditions = [
+        condition.variable for step in plan.lineage(entry.options.population) for condition in step.conditions
+    ]
+    sources = [source for use in uses_of(entry.options) for source in plan.sources(use.variable)]
+    return any(known_variables()[name].known_at != "index_date" for name in (*conditions, *sources))
+
+
+def _of_endpoint(plan: Plan, entry: Entry, views: ViewFrames, endpoint: str) -> Iterator[EarlyUse]:
+    is_registration_due = bool(endpoint) and not entry.enters_at and registers_late(views)
+    if not is_registration_due and not _can_be_late(plan, entry):
+        return
+    origin = endpoint_origin(views, endpoint) if endpoint else INDEX
     landmark: float | None = getattr(entry.options, "landmark", None)
-    found = []
-    for step in plan.lineage(entry.options.population):
-        for condition in step.conditions:
-            use = Use(variable=condition.variable, how=SELECTS)
-            # Selection happens at the origin, whatever landmark the analysis has.
-            found.append(_early(views, clock, use, origin, None))
-            values = patient_values(views, [condition.variable], origin=origin)
-            clock = clock.join(values.filter(holds(condition)), on="patient_id", how="semi")
+    clock = _clock(views, endpoint)
     if landmark is not None:
         clock = clock.filter(pl.col("tstop") > landmark)
+    for step in plan.lineage(entry.options.population):
+        for condition in step.conditions:
+            selected = _selected(views, clock, condition, origin)
+            if not is_denominator(entry, condition):
+                yield from _early_selection(selected, condition, landmark, FUTURE if endpoint else SELECTED_LATER)
+            clock = selected.select(clock.columns)
+    bias = IMMORTAL if endpoint else LOOKS_AHEAD
     for use in uses_of(entry.options):
         for source in plan.sources(use.variable):
-            found.append(_early(views, clock, Use(variable=source, how=use.how), origin, landmark))
-    return tuple(early for early in found if early is not None)
+            for early in _early(views, clock, Use(variable=source, how=use.how), origin, landmark):
+                yield replace(early, bias=bias)
+    if is_registration_due:
+        yield from early_registration(views, clock, landmark or 0.0)
 
 
-def _has_rows(views: ViewFrames, endpoints: tuple[str, ...]) -> bool:
+def _has_rows(views: ViewFrames, endpoint: str) -> bool:
     """Whether there is anything to check; an endpoint without rows fails later, with its own message."""
-    return all((views["endpoint"]["endpoint"] == endpoint).any() for endpoint in endpoints)
+    return not endpoint or bool((views["endpoint"]["endpoint"] == endpoint).any())
 
 
-def _clock(views: ViewFrames, endpoints: tuple[str, ...]) -> pl.DataFrame:
+def _clock(views: ViewFrames, endpoint: str) -> pl.DataFrame:
     """When each patient's clock starts: ``patient_id, origin_date, tstop``."""
-    if not endpoints:
+    if not endpoint:
         return views["cohort"].select(
             "patient_id", pl.col("index_date").alias("origin_date"), pl.lit(None, dtype=pl.Float64).alias("tstop")
         )
     return (
         views["endpoint"]
-        .filter(pl.col("endpoint") == endpoints[0])
+        .filter(pl.col("endpoint") == endpoint)
         .select("patient_id", "origin_date", pl.col("time_days").alias("tstop"))
     )
 
 
-def _early(
-    views: ViewFrames,
-    clock: pl.DataFrame,
-    use: Use,
-    origin: str,
-    landmark: float | None,
-) -> EarlyUse | None:
+def _days(variable: str, landmark: float | None) -> pl.Expr:
+    known_at = (pl.col(variable + KNOWN_AT) - pl.col("origin_date")).dt.total_days()
+    return (known_at - (landmark or 0)).alias("days")
+
+
+def _selected(views: ViewFrames, clock: pl.DataFrame, condition: Condition, origin: str) -> pl.DataFrame:
+    """Those of whom a condition holds, with their values."""
+    values = condition_values(views, condition, origin=origin)
+    return clock.join(values, on="patient_id", how="inner").filter(holds(condition))
+
+
+def _early_selection(
+    selected: pl.DataFrame, condition: Condition, landmark: float | None, bias: str
+) -> Iterator[EarlyUse]:
+    """Whoever is selected must be known to be so when the clock starts; then so are those who are left out."""
+    known = known_variables()[condition.variable]
+    late = _late(selected.with_columns(_days(known.name, landmark)))
+    if late.height:
+        yield EarlyUse(
+            variable=known.exposure if known.window is None and known.exposure else known.name,
+            how=SELECTS,
+            n_patients=selected.height,
+            n_after=late.height,
+            n_never=0,
+            median_days=median_of(late["days"]),
+            longest_days=longest_of(late["days"]),
+            is_exposure=bool(known.exposure),
+            n_undated=late["days"].null_count(),
+            condition=str(condition),
+            bias=bias,
+            landmark=landmark or 0.0,
+        )
+
+
+def _early(views: ViewFrames, clock: pl.DataFrame, use: Use, origin: str, landmark: float | None) -> Iterator[EarlyUse]:
     known = known_variables()[use.variable]
     values = patient_values(views, [known.name], origin=origin, landmark=landmark)
-    days = (pl.col(known.name + KNOWN_AT) - pl.col("origin_date")).dt.total_days() - (landmark or 0)
-    compared = clock.join(values, on="patient_id", how="inner").with_columns(days.alias("days"))
-    # A value without a date of becoming known cannot be shown to be in time.
-    late = compared.filter(pl.col(known.name).is_not_null() & ((pl.col("days") > 0) | pl.col("days").is_null()))
+    compared = clock.join(values, on="patient_id", how="inner").with_columns(_days(known.name, landmark))
+    late = _late(compared.filter(pl.col(known.name).is_not_null()))
     if not late.height:
-        return None
-    exposed = late.filter(pl.col(known.name) == 1) if known.exposure else late
-    delay = exposed["days"].median()
-    return EarlyUse(
-        variable=known.exposure or known.name,
+        return
+    is_ever = bool(known.exposure) and known.window is None
+    dated = late.filter(pl.col(known.name) == 1) if is_ever else late
+    yield EarlyUse(
+        variable=known.exposure if is_ever else known.name,
         how=use.how,
         n_patients=compared.height,
         n_after=late.height,
-        n_never=late.height - exposed.height,
-        median_days=float(delay) if isinstance(delay, int | float) else 0.0,
-        is_exposure=bool(known.exposure),
+        n_never=late.height - dated.height,
+        median_days=median_of(dated["days"]),
+        longest_days=longest_of(dated["days"]),
+        is_exposure=is_ever,
+        n_undated=dated["days"].null_count(),
+        landmark=landmark or 0.0,
     )
 
 
-def _ways_out(early: EarlyUse) -> str:
-    if early.how == SELECTS:
-        return "start the clock when it is known (such as os_from_response), or say biased = true"
-    if early.is_exposure:
-        return "declare it time_dependent, give a landmark, or say biased = true"
-    return "start the clock when it is known, give a landmark after it, or say biased = true"
+def _late(compared: pl.DataFrame) -> pl.DataFrame:
+    """A value without a date of becoming known cannot be shown to be in time."""
+    return compared.filter((pl.col("days") > 0) | pl.col("days").is_null())

@@ -10,6 +10,7 @@ from blinreg.analyses.plans.vocabulary import known_variables, spoken
 
 if TYPE_CHECKING:
     from blinreg.analyses.plans.methods.base import Method, Options
+    from blinreg.analyses.plans.published import PublishedNumber
 
 #: Name of the population every other one is taken from.
 COHORT = "cohort"
@@ -152,6 +153,10 @@ class Entry:
         The author knows that something is used before it is known, and says so.
     beside : str
         Analysis next to which the report shows this one; may be empty.
+    enters_at : {"", "registration"}
+        When a patient comes under observation: at the origin, or at registration if that is later.
+    censor_at : {"", "transplant"}
+        What ends follow-up before its time.
     """
 
     name: str
@@ -162,6 +167,8 @@ class Entry:
     options: Options
     biased: bool
     beside: str
+    enters_at: str = ""
+    censor_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +185,8 @@ class Plan:
         Words for variables.
     words : mapping of str to mapping
         Words for levels, by variable.
+    published : tuple of PublishedNumber
+        What the publication prints that the plan follows.
     """
 
     study: Study
@@ -189,6 +198,7 @@ class Plan:
     words: Mapping[str, Mapping[str, str]]
     headline: Headline | None
     entries: tuple[Entry, ...]
+    published: tuple[PublishedNumber, ...] = ()
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
+from blinreg.analyses.plans.absent_methods import ABSENT_METHODS
 from blinreg.analyses.plans.conditions import parse_conditions
 from blinreg.analyses.plans.methods import METHODS
 from blinreg.analyses.plans.methods.base import Options
@@ -188,12 +189,15 @@ def _entry(table: Mapping[str, Any], names: Names, place: Place, number: int) ->
     name = reader.text("name")
     _check_name(name, reader.place)
     method_name = reader.text("method")
+    if method_name in ABSENT_METHODS:
+        reader.place.refuse(*ABSENT_METHODS[method_name])
     if method_name not in METHODS:
         reader.place.unknown("method", method_name, METHODS)
     method = METHODS[method_name]
     title = reader.text("title")
     section = reader.text("section", default="Results")
     note, beside, biased = reader.text("note", default=""), reader.text("beside", default=""), reader.flag("biased")
+    enters_at, censor_at = _follow_up_keys(reader, option_keys(method.options))
     reader.finish(also=option_keys(method.options))
     options: Options = read_options(method.options, table, names, reader.place)
     return Entry(
@@ -205,7 +209,22 @@ def _entry(table: Mapping[str, Any], names: Names, place: Place, number: int) ->
         options=options,
         biased=biased,
         beside=beside,
+        enters_at=enters_at,
+        censor_at=censor_at,
     )
+
+
+def _follow_up_keys(reader: TableReader, keys: tuple[str, ...]) -> tuple[str, str]:
+    """Read when follow-up begins and what ends it: said of the analysis, whatever its method."""
+    found = []
+    for key, word in (("entry", "registration"), ("censor_at", "transplant")):
+        value = reader.text(key, default="")
+        if value not in ("", word):
+            reader.place.refuse(f"{key} {value!r} is unknown", f'write {key} = "{word}", or leave it out')
+        if value and "endpoint" not in keys:
+            reader.place.refuse(f"{key} is for analyses with an endpoint", f"leave {key} out")
+        found.append(value)
+    return found[0], found[1]
 
 
 def _headline(table: Mapping[str, Any], entries: tuple[Entry, ...], place: Place) -> Headline | None:

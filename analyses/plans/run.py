@@ -11,11 +11,12 @@ from typing import Any
 
 from blinreg.analyses.disclosure import DisclosureGate, Release, open_gate
 from blinreg.analyses.inputs import Rows
-from blinreg.analyses.plans.figure import render_svg
-from blinreg.analyses.plans.guard import EarlyUse, check_plan
+from blinreg.analyses.plans.figure import render_png, render_svg
+from blinreg.analyses.plans.guard import EarlyUse, Verdict, check_plan
 from blinreg.analyses.plans.model import Entry, Plan
 from blinreg.analyses.plans.outcome import MAIN
 from blinreg.analyses.plans.provenance import Provenance
+from blinreg.analyses.plans.published import beside_published
 from blinreg.analyses.plans.result import AnalysisResult, RunResult
 from blinreg.analyses.plans.task import Task
 from blinreg.analyses.plans.views import ViewFrames, read_views
@@ -58,7 +59,7 @@ def run_plan(
         Submissions behind the views; they say whether the data are synthetic.
     out : str or Path
         Folder for ``results/*.parquet`` and ``*.json``, ``figures/*.svg`` and
-        ``run_manifest.json``; results of an earlier run in it are replaced.
+        ``*.png``, and ``run_manifest.json``; results of an earlier run in it are replaced.
     release : {"", "public"}
         "public" declares that data not marked synthetic may be shown unprotected.
     on_progress : callable, optional
@@ -78,7 +79,7 @@ def run_plan(
     """
     gate = open_gate(is_synthetic=provenance.is_synthetic, release=release)
     frames = read_views(views)
-    declared = check_plan(plan, frames)
+    verdicts = check_plan(plan, frames)
     folder = Path(out)
     prepare_folder(folder)
     analyses, files, durations = [], [], {}
@@ -86,7 +87,7 @@ def run_plan(
         if on_progress is not None:
             on_progress(done, len(plan.entries), entry.title)
         began = perf_counter()
-        analysis = _carry_out(plan, entry, frames, gate, declared[entry.name])
+        analysis = _carry_out(plan, entry, frames, gate, verdicts[entry.name])
         files.extend(_write(folder, analysis, gate))
         analyses.append(analysis)
         durations[entry.name] = round(perf_counter() - began, 3)
@@ -100,9 +101,7 @@ def run_plan(
     )
 
 
-def _carry_out(
-    plan: Plan, entry: Entry, views: ViewFrames, gate: DisclosureGate, early: tuple[EarlyUse, ...]
-) -> AnalysisResult:
+def _carry_out(plan: Plan, entry: Entry, views: ViewFrames, gate: DisclosureGate, verdict: Verdict) -> AnalysisResult:
     from matplotlib import rc_context
 
     task = Task(plan=plan, entry=entry, views=views, mark=gate.mark)
@@ -111,12 +110,14 @@ def _carry_out(
         with rc_context({"text.parse_math": False}):
             outcome = entry.method.run(entry.options, task)
     except AnalysisError as error:
-        return AnalysisResult(entry=entry, conventions={}, early_uses=early, failure=str(error))
-    tables = tuple((spec, gate.table(_name(entry, spec.part), spec.frame)) for spec in outcome.tables)
+        return AnalysisResult(entry=entry, conventions={}, early_uses=verdict.early, failure=str(error))
+    specs = (*outcome.tables, *beside_published(plan.published, entry.name, outcome.tables))
+    tables = tuple((spec, gate.table(_name(entry, spec.part), spec.frame)) for spec in specs)
     figures = []
     for figure in outcome.figures:
         name = _name(entry, figure.part)
-        figures.append((figure, gate.figure(name, render_svg(figure.figure, name=name))))
+        svg, png = render_svg(figure.figure, name=name), render_png(figure.figure)
+        figures.append((figure, gate.figure(name, svg, png)))
     released = {spec.part: table.frame for spec, table in tables}
     return AnalysisResult(
         entry=entry,
@@ -124,8 +125,8 @@ def _carry_out(
         figures=tuple(figures),
         sentence=entry.method.summarise(entry.options, released),
         conventions=outcome.conventions,
-        notes=outcome.notes,
-        early_uses=early,
+        notes=(*verdict.cautions, *outcome.notes),
+        early_uses=verdict.early,
     )
 
 
@@ -137,7 +138,8 @@ def _write(folder: Path, analysis: AnalysisResult, gate: DisclosureGate) -> list
     if analysis.failure:
         return []
     files = [write_table(folder, released, gate) for _, released in analysis.tables]
-    files += [write_figure(folder, released) for _, released in analysis.figures]
+    for _, released in analysis.figures:
+        files += write_figure(folder, released)
     content = {
         "analysis": analysis.entry.name,
         "title": analysis.entry.title,

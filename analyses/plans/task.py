@@ -10,6 +10,7 @@ import polars as pl
 
 from blinreg.analyses.plans.model import Entry, Plan
 from blinreg.analyses.plans.selection import Attrition, select
+from blinreg.analyses.plans.time_rows import censored_at_transplant, cut_at_exposure, entered_at_registration
 from blinreg.analyses.plans.values import (
     INDEX,
     flags_as_words,
@@ -105,6 +106,10 @@ class Task:
         origin = endpoint_origin(self.views, endpoint)
         chosen, attrition = select(self.plan, self.entry.options.population, self.views, origin=origin)
         rows = self._endpoint_rows(chosen, endpoint, origin, time_dependent, attrition)
+        if self.entry.censor_at:
+            rows = censored_at_transplant(rows, self.views, origin, attrition)
+        if self.entry.enters_at:
+            rows = entered_at_registration(rows, self.views, endpoint, attrition, drop_unknown=missing != "refuse")
         if landmark is not None:
             rows = _after_landmark(rows, landmark, attrition)
         values = self._join(
@@ -168,12 +173,17 @@ class Task:
             return counted.select(
                 "patient_id", pl.lit(0.0).alias("tstart"), pl.col("time_days").alias("tstop"), "event"
             )
-        return (
-            self.views["counting_process"]
-            .filter(pl.col("endpoint") == endpoint)
+        counting_process = self.views["counting_process"]
+        stored = [name for name in time_dependent if name in counting_process.columns]
+        rows = (
+            counting_process.filter(pl.col("endpoint") == endpoint)
             .join(counted.select("patient_id"), on="patient_id", how="semi")
-            .select("patient_id", "tstart", "tstop", "event", *time_dependent)
+            .select("patient_id", "tstart", "tstop", "event", *stored)
         )
+        for name in time_dependent:
+            if name not in stored:
+                rows = cut_at_exposure(rows, self.views, origin, name)
+        return rows
 
 
 def endpoint_origin(views: ViewFrames, endpoint: str) -> str:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import ceil
+from types import MappingProxyType
 
 import polars as pl
 
 from blinreg.analyses.plans.conditions import holds
-from blinreg.analyses.plans.model import DerivedVariable, Plan
+from blinreg.analyses.plans.model import Condition, DerivedVariable, Plan
 from blinreg.analyses.plans.views import ViewFrames
-from blinreg.analyses.plans.vocabulary import EVER, KnownVariable, known_variables
+from blinreg.analyses.plans.vocabulary import KnownVariable, known_variables
 from blinreg.schemas.model import Type
 
 #: Code that says a fact was asked for and is not known; for an analysis it is a missing value.
 UNKNOWN = "unknown"
 INDEX = "index"
 KNOWN_AT = "__known_at"
+_SECOND_CYCLE = "ever_second_cycle"
+#: Operators of a lower limit, with the limit that asks for two cycles.
+_LOWER_LIMITS: Mapping[str, int] = MappingProxyType({"at_least": 2, "more_than": 1})
 
 
 def patient_values(
@@ -32,7 +37,7 @@ def patient_values(
     origin : str
         Origin from which exposures are counted.
     landmark : float, optional
-        Exposures are then frozen on this day: begun by it, and known by it.
+        Ever/never exposures are then frozen on this day: begun by it, and known by it.
 
     Returns
     -------
@@ -45,6 +50,46 @@ def patient_values(
         values = _exposure(views, known, origin, landmark) if known.exposure else _from_view(views[known.view], known)
         frame = frame.join(values, on="patient_id", how="left", maintain_order="left")
     return frame
+
+
+def condition_values(views: ViewFrames, condition: Condition, *, origin: str) -> pl.DataFrame:
+    """Collect the variable of a condition, and when it became known that the condition holds.
+
+    That is when the value became known; "at least" is known earlier. Who lived at least
+    30 days is known to on day 30, and who had at least 2 cycles when the second begins.
+
+    Parameters
+    ----------
+    views : ViewFrames
+        They hold the values and the dates.
+    condition : Condition
+        On a known variable.
+    origin : str
+        Origin from which exposures are counted.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``patient_id``, the variable, and ``<variable>__known_at``.
+    """
+    name, known_at = condition.variable, condition.variable + KNOWN_AT
+    values = patient_values(views, [name], origin=origin)
+    if condition.operator not in _LOWER_LIMITS:
+        return values
+    if name == "follow_up_days":
+        first_day = views["course"].select("patient_id", "index_date")
+        reached = pl.col("index_date") + pl.duration(days=ceil(condition.value))
+        values = values.join(first_day, on="patient_id", how="left", maintain_order="left")
+        return values.with_columns(reached.alias(known_at)).drop("index_date")
+    if name == "n_cycles" and condition.value == _LOWER_LIMITS[condition.operator]:
+        begun = patient_values(views, [_SECOND_CYCLE], origin=origin)
+        return values.drop(known_at).join(
+            begun.select("patient_id", pl.col(_SECOND_CYCLE + KNOWN_AT).alias(known_at)),
+            on="patient_id",
+            how="left",
+            maintain_order="left",
+        )
+    return values
 
 
 def with_derived(frame: pl.DataFrame, plan: Plan, names: Sequence[str]) -> pl.DataFrame:
@@ -87,14 +132,14 @@ def _from_view(view: pl.DataFrame, known: KnownVariable) -> pl.DataFrame:
 
 
 def _exposure(views: ViewFrames, known: KnownVariable, origin: str, landmark: float | None) -> pl.DataFrame:
-    rows = views["exposure"].filter(
-        (pl.col("exposure") == known.name.removeprefix(EVER)) & (pl.col("origin") == origin)
-    )
-    if landmark is None:
+    rows = views["exposure"].filter((pl.col("exposure") == known.exposure) & (pl.col("origin") == origin))
+    # A form by a day says itself on which day it is frozen, whatever landmark the analysis has.
+    frozen = landmark if known.window is None else known.window
+    if frozen is None:
         value, date = pl.col("ever"), pl.col("known_date")
     else:
-        value = (pl.col("exposure_days") <= landmark).fill_null(value=False).cast(pl.Int64)
-        limit = pl.col("origin_date") + pl.duration(days=int(landmark))
+        value = (pl.col("exposure_days") <= frozen).fill_null(value=False).cast(pl.Int64)
+        limit = pl.col("origin_date") + pl.duration(days=int(frozen))
         date = pl.min_horizontal(pl.col("known_date"), limit)
     return rows.select("patient_id", value.alias(known.name), date.alias(known.name + KNOWN_AT))
 

@@ -1,6 +1,6 @@
 """Rules as DuckDB SQL: one scan of a table judges all its rules.
 
-The judged rows are ``sent.T`` or ``sound.T`` with ``source_line``; contexts are the temporary tables
+The judged rows are ``sent.T`` or ``sound.T`` with ``source_line``; contexts are the tables
 of `context_table`, joined by their keys, each column under the name ``context__column``.
 """
 
@@ -91,9 +91,9 @@ def is_checked(rule: Rule, contexts: Sequence[Context], facts: SubmissionFacts) 
 
 
 def context_table(context: Context) -> str:
-    """Render the making of a context's temporary table."""
+    """Render the making of a context's table; it is not temporary, so that other sessions see it too."""
     return (
-        f"create or replace temp table context_{context.name} as\n"
+        f"create or replace table context_{context.name} as\n"
         f"select columns('(.*)') as '{context.name}__\\1' from (\n{context.sql}\n)"
     )
 

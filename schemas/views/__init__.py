@@ -7,10 +7,12 @@ from blinreg.schemas.model import View
 from blinreg.schemas.views.clinical import (
     ATTRITION,
     COHORT,
+    COURSE,
     DISCONTINUATION,
     EXPOSURE_VIEW,
     RESPONSE,
     TOXICITY,
+    TRANSPLANT,
 )
 from blinreg.schemas.views.time_to_event import COUNTING_PROCESS, ENDPOINT, ENDPOINT_EXCLUSION
 
@@ -19,6 +21,8 @@ __all__ = ["VIEWS", "view"]
 VIEWS: tuple[View, ...] = (
     COHORT,
     RESPONSE,
+    COURSE,
+    TRANSPLANT,
     EXPOSURE_VIEW,
     ENDPOINT,
     ENDPOINT_EXCLUSION,

@@ -1,4 +1,4 @@
-"""Analysis views about patients: cohort, response, exposure, toxicity, discontinuation, attrition."""
+"""Analysis views about patients: cohort, response, course, transplant, exposure, toxicity, attrition."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ EXPOSURE = code_list(
     acute_gvhd="first acute graft-versus-host disease after the origin",
     chronic_gvhd="first chronic graft-versus-host disease after the origin",
     platelet_recovery="first platelet recovery after a transplant, after the origin",
+    tki="first day of a tyrosine kinase inhibitor on or after the origin; the origin itself if taken on it",
+    second_cycle="second cycle of the first course of blinatumomab; the origin itself if begun before it",
 )
+
+#: Exposures at whose beginning the rows of ``analysis.counting_process`` are cut.
+CUT_EXPOSURE = {name: meaning for name, meaning in EXPOSURE.items() if name not in {"tki", "second_cycle"}}
 
 COHORT = View(
     name="cohort",
@@ -105,7 +110,7 @@ RESPONSE = View(
             "Best haematologic response.",
             known_at="best_response_known_date",
         ),
-        flag("is_evaluable", "1 if any assessment could be evaluated.", known_at="response_known_date"),
+        flag("is_evaluable", "1 if any assessment could be evaluated.", known_at="evaluable_known_date"),
         flag(
             "is_responder",
             "1 for CR, CRh or CRi (MRD indication: MRD negativity), else 0.",
@@ -130,13 +135,69 @@ RESPONSE = View(
         day("index_date", "Day of the first dose of blinatumomab.", required=True),
         day(
             "best_response_known_date",
-            "Day on which the best response was reached; without any, last contact.",
+            "Day of the best response if it is CR; a lesser one is known as best when assessments stop to count, and "
+            "none at last contact.",
         ),
         day(
             "response_known_date",
             "Day on which response is known: the response; for non-responders the last contact.",
         ),
-        day("mrd_known_date", "Day of the deciding MRD sample; without one, last contact."),
+        day(
+            "evaluable_known_date",
+            "Day of the best response of a patient who could be evaluated; for the others the last contact.",
+        ),
+        day(
+            "mrd_known_date",
+            "Day of the first negative sample near the response (the sample counts, not its report); without one, the "
+            "day on which samples stop to count; without response, last contact.",
+        ),
+    ),
+)
+
+COURSE = View(
+    name="course",
+    grain="one row a patient of the cohort",
+    description=(
+        "What became of the patient after the first dose, as single values. Each looks into the future from the first "
+        "dose: as a group, covariate or condition it needs a clock that starts when it is known."
+    ),
+    key=("patient_id",),
+    columns=(
+        VIEW_PATIENT_ID,
+        day("index_date", "Day of the first dose of blinatumomab.", required=True),
+        taken("enrolment", "arm", known_at="randomization_date", description="Arm of the first study that randomized."),
+        day("randomization_date", "Day of that randomization."),
+        count("n_cycles", "Cycles of the first course of blinatumomab.", of="cycles", known_at="n_cycles_known_date"),
+        day(
+            "n_cycles_known_date",
+            "Day on which the course is over for good: the next line, re-treatment, transplant or last contact, or the "
+            "first day of a later cycle.",
+        ),
+        days(
+            "follow_up_days",
+            "Days from the first dose to death, last contact or cutoff.",
+            known_at="observation_end_date",
+        ),
+        day("observation_end_date", "Day of death, of last contact or of the cutoff, whichever is earliest."),
+    ),
+)
+
+TRANSPLANT = View(
+    name="transplant",
+    grain="one row a patient with the origin transplant",
+    description=(
+        "The transplant from which time is counted, as it was on its day. Only the transplanted have these values: "
+        "they are for analyses that start at the transplant."
+    ),
+    key=("patient_id",),
+    columns=(
+        VIEW_PATIENT_ID,
+        day("transplant_date", "Day of the first allogeneic transplant after the first dose.", required=True),
+        taken("transplant", "donor", known_at="transplant_date"),
+        taken("transplant", "graft_source", known_at="transplant_date"),
+        taken("transplant", "conditioning", known_at="transplant_date"),
+        taken("transplant", "n_alkylators", known_at="transplant_date"),
+        taken("transplant", "remission_status", known_at="transplant_date"),
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from blinreg.schemas.codes import code_list
 from blinreg.schemas.model import View
 from blinreg.schemas.views.build import LINEAGE, VIEW_PATIENT_ID, day, days, flag, label, outcome, word
-from blinreg.schemas.views.clinical import EXPOSURE, ORIGIN
+from blinreg.schemas.views.clinical import CUT_EXPOSURE, ORIGIN
 
 ENDPOINT_NAME = code_list(
     os="overall survival from the first dose: death of any cause",
@@ -82,7 +82,8 @@ COUNTING_PROCESS = View(
     grain="one row a patient, endpoint and stretch of time with constant exposures",
     description=(
         "Rows (tstart, tstop] for time-dependent analyses. An exposure that starts on day t counts from just after "
-        "t, so an event on that day is an event of the unexposed; an exposure on day 0 counts from the start."
+        "t, so an event on that day is an event of the unexposed; an exposure on day 0 counts from the start. "
+        "Exposures of analysis.exposure that have no column here are cut in by the plans that use them."
     ),
     key=("patient_id", "endpoint", "tstart"),
     columns=(
@@ -91,6 +92,9 @@ COUNTING_PROCESS = View(
         days("tstart", "Start of the stretch, not included."),
         days("tstop", "End of the stretch, included."),
         outcome("event", _EVENT + " Only the last row of a patient can have one."),
-        *(flag(name, f"1 from just after the {meaning.removeprefix('first ')}.") for name, meaning in EXPOSURE.items()),
+        *(
+            flag(name, f"1 from just after the {meaning.removeprefix('first ')}.")
+            for name, meaning in CUT_EXPOSURE.items()
+        ),
     ),
 )

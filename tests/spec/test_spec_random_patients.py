@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from blinreg.schemas.model import Type
 from blinreg.schemas.tables import TABLES
 from blinreg.schemas.views import VIEWS
-from blinreg.schemas.views.clinical import EXPOSURE
+from blinreg.schemas.views.clinical import CUT_EXPOSURE
 
 RegistryWith = Callable[..., Any]
 Tables = dict[str, list[dict[str, Any]]]
@@ -100,7 +100,7 @@ def check_counting_process(registry: Any) -> None:
         assert sum(row["tstop"] - row["tstart"] for row in stretches) == endpoints[key]["time_days"]
         assert [row["event"] for row in stretches[:-1]] == [0] * (len(stretches) - 1)
         assert stretches[-1]["event"] == endpoints[key]["event"]
-        for name in EXPOSURE:
+        for name in CUT_EXPOSURE:
             assert all(before[name] <= after[name] for before, after in pairwise(stretches))
         assert all(row["allo_hct_in_remission"] <= row["allo_hct"] for row in stretches)
 

@@ -43,8 +43,9 @@ def test_anything_less_is_not_a_response(registry_with: RegistryWith, response: 
     registry = registry_with(treatment_cycle=[DOSE], disease_assessment=[assessed(28, response)], follow_up=[ALIVE])
     row = registry.one("response")
     assert (row["is_responder"], row["is_evaluable"], row["response_date"]) == (0, 1, None)
-    # That no response came is known only at the end.
-    assert (row["best_response_known_date"], row["response_known_date"]) == (28, 400)
+    # That no response came, and that nothing better did, is known only at the end.
+    assert (row["best_response_known_date"], row["response_known_date"]) == (400, 400)
+    assert row["evaluable_known_date"] == 28
 
 
 def test_remission_with_exactly_five_percent_blasts_is_one(registry_with: RegistryWith) -> None:
@@ -167,12 +168,13 @@ def test_mrd_indication_without_a_negative_sample_is_no_response(registry_with: 
         # Negative if any sample near the response was: 14 days before to 42 days after day 28.
         ([sample(28, "positive"), sample(70, "negative")], "negative", 70),
         ([sample(14, "negative"), sample(28, "positive")], "negative", 14),
-        ([sample(28, "positive"), sample(71, "negative")], "positive", 28),
-        ([sample(13, "negative"), sample(28, "positive")], "positive", 28),
+        # That none of them was is known when samples stop to count.
+        ([sample(28, "positive"), sample(71, "negative")], "positive", 70),
+        ([sample(13, "negative"), sample(28, "positive")], "positive", 70),
         # A missing sample is not a negative one.
-        ([], "not_assessed", 400),
-        ([sample(28, "not_assessed")], "not_assessed", 400),
-        ([sample(28, "indeterminate")], "not_assessed", 400),
+        ([], "not_assessed", 70),
+        ([sample(28, "not_assessed")], "not_assessed", 70),
+        ([sample(28, "indeterminate")], "not_assessed", 70),
     ],
 )
 def test_residual_disease_at_response(

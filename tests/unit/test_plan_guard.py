@@ -13,12 +13,17 @@ from typing import Any
 import polars as pl
 import pytest
 
-from blinreg.analyses.plans.guard import check_plan, early_uses
+from blinreg.analyses.plans.guard import Outcome, check_plan, early_uses, judge
+from blinreg.analyses.plans.model import Entry
+from blinreg.analyses.plans.options import Role, names_of
 from blinreg.analyses.plans.parse import parse_plan
+from blinreg.analyses.plans.task import Task
 from blinreg.analyses.plans.views import ViewFrames, read_views
-from blinreg.schemas.errors import GuardRefusal
+from blinreg.analyses.plans.vocabulary import known_variables
+from blinreg.schemas.errors import AnalysisError, GuardRefusal, UsageError
 from blinreg.schemas.model import Type
 from blinreg.schemas.views import VIEWS
+from blinreg.schemas.views import view as view_named
 
 START = date(2020, 1, 1)
 HEAD = """
@@ -108,6 +113,10 @@ def refusal(analysis: str) -> str:
     return str(caught.value)
 
 
+def endpoints_of(entry: Entry) -> set[str]:
+    return set(names_of(entry.options, Role.ENDPOINT))
+
+
 def is_allowed(analysis: str) -> bool:
     check_plan(parse_plan(HEAD + analysis, file="study.toml"), three_patients())
     return True
@@ -122,7 +131,8 @@ def test_ever_or_never_as_a_group_is_refused_with_patients_and_days() -> None:
     assert found == (
         "study.toml, analysis guarded (groups by allo_hct): allo_hct becomes known 20 days (median) after the origin "
         "in 1 patient and is known to be 'never' only at last contact in 1: immortal time; declare it "
-        "time_dependent, give a landmark, or say biased = true"
+        "time_dependent, give a landmark, or say biased = true. Written right:\n"
+        '    method = "simon_makuch"\n    exposure = "allo_hct"\n    # without group'
     )
 
 
@@ -143,13 +153,13 @@ def test_strata_are_a_use_too() -> None:
 
 
 def test_responders_with_the_clock_at_the_first_dose_are_refused() -> None:
-    # Response is known on day 30 (A), 20 (B) and for C, who never responds, on day 400: median 30.
+    # Of the selected, response is known on day 30 (A) and 20 (B): median 25.
     found = refusal('method = "kaplan_meier"\npopulation = "responders"\nendpoint = "os"\n')
 
     assert found == (
-        "study.toml, analysis guarded (selects by is_responder): is_responder becomes known 30 days (median) after "
-        "the origin in 3 patients: immortal time; start the clock when it is known (such as os_from_response), or "
-        "say biased = true"
+        "study.toml, analysis guarded (selects by is_responder): 'responder is yes' becomes known 25 days (median) "
+        "after the origin in 2 patients: selection on the future (immortal time); start the clock when it is known "
+        '(such as os_from_response), or say biased = true. Written right:\n    endpoint = "os_from_response"'
     )
 
 
@@ -223,12 +233,12 @@ def test_a_landmark_before_the_value_is_known_does_not_help() -> None:
     assert "mrd_at_response becomes known 1 days (median) after" in found
 
 
-def test_a_landmark_does_not_excuse_the_selection() -> None:
-    found = refusal(
-        'method = "kaplan_meier"\npopulation = "transplanted"\nendpoint = "os_from_response"\nlandmark = 60\n'
-    )
+def test_a_landmark_excuses_a_selection_by_what_is_known_by_it() -> None:
+    analysis = 'method = "kaplan_meier"\npopulation = "transplanted"\nendpoint = "os_from_response"\n'
 
-    assert "selects by" in found
+    # A, the only one, is transplanted 20 days after response.
+    assert "becomes known 1 days (median) after the landmark of day 19" in refusal(analysis + "landmark = 19\n")
+    assert is_allowed(analysis + "landmark = 20\n")
 
 
 def test_what_a_biased_analysis_uses_early_is_kept_for_the_report() -> None:
@@ -239,12 +249,88 @@ def test_what_a_biased_analysis_uses_early_is_kept_for_the_report() -> None:
     assert (early.variable, early.n_after, early.n_never, early.median_days) == ("allo_hct", 2, 1, 20.0)
 
 
+def test_a_value_without_a_date_cannot_be_shown_to_be_in_time() -> None:
+    views = three_patients()
+    course = pl.DataFrame(
+        [{"patient_id": patient, "index_date": START, "arm": "a"} for patient in "ABC"],
+        schema=views["course"].schema,
+    )
+    plan = parse_plan(
+        HEAD + 'method = "kaplan_meier"\npopulation = "cohort"\nendpoint = "os"\ngroup = "arm"\n', file="study.toml"
+    )
+
+    verdict = judge(plan, plan.entries[0], ViewFrames(frames={**views.frames, "course": course}))
+
+    assert verdict.outcome is Outcome.REFUSED
+    assert verdict.reason == "groups by arm): arm has no date of becoming known in 3: immortal time"
+    assert verdict.corrections[0].lines == ("# without group",)
+
+
+def test_every_refused_analysis_of_a_plan_is_named() -> None:
+    wrong = 'method = "kaplan_meier"\npopulation = "responders"\nendpoint = "os"\n'
+    second = '[[analysis]]\nname = "second"\ntitle = "Second"\n' + wrong
+
+    assert "Refused too: second; start the clock" in refusal(wrong + second)
+
+
+def test_who_enters_at_registration_and_is_not_registered_is_an_error_or_left_out() -> None:
+    views = three_patients()
+    registered = pl.when(pl.col("patient_id") == "A").then(pl.lit(on(10))).alias("registration_date")
+    views = ViewFrames(frames={**views.frames, "cohort": views["cohort"].with_columns(registered)})
+    analysis = 'method = "kaplan_meier"\npopulation = "cohort"\nendpoint = "os"\nentry = "registration"\n'
+    plan = parse_plan(HEAD + analysis, file="study.toml")
+    task = Task(plan=plan, entry=plan.entries[0], views=views, mark="")
+
+    with pytest.raises(AnalysisError, match="day of registration is not known in 2 of 3 patients"):
+        task.follow_up("os")
+    found = task.follow_up("os", missing="complete_case")
+    assert found.frame.rows() == [("A", 10.0, 400.0, 0)]
+    assert "day of registration not known" in found.attrition.table["reason"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("analysis", "message"),
+    [
+        (
+            'method = "kaplan_meier"\npopulation = "cohort"\nendpoint = "os"\nentry = "enrolment"\n',
+            "entry 'enrolment' is unknown; write entry = \"registration\", or leave it out",
+        ),
+        (
+            'method = "kaplan_meier"\npopulation = "cohort"\nendpoint = "os"\ncensor_at = "relapse"\n',
+            "censor_at 'relapse' is unknown; write censor_at = \"transplant\", or leave it out",
+        ),
+        (
+            'method = "table_one"\npopulation = "cohort"\nvariables = ["age_years"]\nentry = "registration"\n',
+            "entry is for analyses with an endpoint; leave entry out",
+        ),
+    ],
+)
+def test_entry_and_censoring_are_declared_in_words_that_are_known(analysis: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_plan(HEAD + analysis, file="study.toml")
+
+    assert str(caught.value) == f"study.toml, analysis guarded: {message}"
+
+
+@pytest.mark.parametrize("name", ["cohort", "response", "course", "transplant"])
+def test_every_value_of_a_patient_has_a_date_of_becoming_known(name: str) -> None:
+    columns = [column for column in view_named(name).columns if column.name != "patient_id"]
+
+    assert [column.name for column in columns if not column.known_at] == []
+    values = [column.name for column in columns if column.type is not Type.DATE]
+    assert [column for column in values if column not in known_variables()] == []
+
+
 def test_the_shipped_plan_is_biased_only_where_it_says_so(
     invented_views: Callable[..., dict[str, pl.DataFrame]],
 ) -> None:
     from blinreg.analyses.plans import load_plan
 
     plan = load_plan("realworld-2020")
-    early = check_plan(plan, read_views(invented_views(60)))
+    views = read_views(invented_views(60))
+    verdicts = check_plan(plan, views)
 
-    assert {name for name, uses in early.items() if uses} == {entry.name for entry in plan.entries if entry.biased}
+    # The invented patients do not have every endpoint.
+    present = set(views["endpoint"]["endpoint"])
+    declared = {entry.name for entry in plan.entries if entry.biased and endpoints_of(entry) <= present}
+    assert {name for name, verdict in verdicts.items() if verdict.early} == declared

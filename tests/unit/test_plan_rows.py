@@ -157,8 +157,8 @@ def test_competing_events_are_not_censored_silently(task: Task) -> None:
 
 
 def test_an_endpoint_nobody_has_is_named(task: Task) -> None:
-    with pytest.raises(AnalysisError, match=r"endpoint efs .* has 0 origins in the data"):
-        task.follow_up("efs")
+    with pytest.raises(AnalysisError, match=r"endpoint rfs_molecular .* has 0 origins in the data"):
+        task.follow_up("rfs_molecular")
 
 
 def test_the_order_of_the_rows_of_a_view_does_not_matter(invented_views: Callable[..., Views]) -> None:
