@@ -31,10 +31,11 @@ class ReleasedTable:
 
 @dataclass(frozen=True, slots=True)
 class ReleasedFigure:
-    """A figure that passed the gate, as SVG text."""
+    """A figure that passed the gate, as SVG text and as PNG."""
 
     name: str
     svg: str
+    png: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +85,9 @@ class DisclosureGate:
             )
         return ReleasedTable(name, frame)
 
-    def figure(self, name: str, svg: str) -> ReleasedFigure:
+    def figure(self, name: str, svg: str, png: bytes) -> ReleasedFigure:
         """Let a figure through."""
-        return ReleasedFigure(name, svg)
+        return ReleasedFigure(name, svg, png)
 
 
 def open_gate(*, is_synthetic: bool, release: Release = "") -> DisclosureGate:

@@ -1,4 +1,4 @@
-"""Writing results: Parquet and JSON of the same tables, SVG, and hashes of every file.
+"""Writing results: Parquet and JSON of the same tables, SVG and PNG, and hashes of every file.
 
 The same results are the same bytes: keys are sorted, and no file holds a time, a path
 or a database.
@@ -41,7 +41,7 @@ def prepare_folder(out: Path) -> None:
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
             for file in folder.iterdir():
-                if file.suffix in {".parquet", ".json", ".svg"}:
+                if file.suffix in {".parquet", ".json", ".svg", ".png"}:
                     file.unlink()
         (out / MANIFEST).unlink(missing_ok=True)
     except OSError as error:
@@ -78,11 +78,19 @@ def write_table(out: Path, table: ReleasedTable, gate: DisclosureGate) -> str:
     return file
 
 
-def write_figure(out: Path, figure: ReleasedFigure) -> str:
-    """Write a released figure as SVG."""
-    file = figure_file(figure.name)
-    (out / file).write_text(figure.svg, encoding="utf-8", newline="\n")
-    return file
+def write_figure(out: Path, figure: ReleasedFigure) -> list[str]:
+    """Write a released figure as SVG and PNG.
+
+    Returns
+    -------
+    list of str
+        The files, relative to `out`.
+    """
+    svg = figure_file(figure.name)
+    png = svg.removesuffix(".svg") + ".png"
+    (out / svg).write_text(figure.svg, encoding="utf-8", newline="\n")
+    (out / png).write_bytes(figure.png)
+    return [svg, png]
 
 
 def write_json(out: Path, file: str, content: Mapping[str, Any]) -> str:

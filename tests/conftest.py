@@ -95,6 +95,9 @@ class InventedPatients:
                 self._exposures(course, origin, day)
         add = self._endpoint
         add(course, "os", "index", (0, end), died)
+        reason = "relapse" if relapse else ""
+        add(course, "efs", "index", (0, relapse or end), int(died or relapse is not None), reason=reason)
+        self._course(course)
         if response is not None:
             add(course, "os_from_response", "response", (response, end), died)
             failed = min(end, relapse or end)
@@ -106,6 +109,10 @@ class InventedPatients:
             late = relapse is not None and relapse > transplant
             stop, event = (relapse, 2) if late and relapse is not None else (end, died)
             add(course, "non_relapse_mortality", "transplant", (transplant, stop), event)
+            add(course, "pfs_from_transplant", "transplant", (transplant, stop), min(event, 1))
+            related = int(self.random.integers(1, 3)) if died else 0
+            add(course, "transplant_related_mortality", "transplant", (transplant, end), related)
+            self._transplant(course, transplant)
 
     def _cohort(self, patient: str, index: date, indication: str) -> None:
         refractory = self.pick("yes", "no", p=[0.25, 0.75])
@@ -158,6 +165,30 @@ class InventedPatients:
             }
         )
 
+    def _course(self, course: Course) -> None:
+        self.rows["course"].append(
+            {
+                "patient_id": course.patient,
+                "index_date": course.index,
+                "n_cycles": int(self.random.integers(1, 5)),
+                "n_cycles_known_date": course.index + timedelta(days=course.end),
+                "follow_up_days": float(course.end),
+                "observation_end_date": course.index + timedelta(days=course.end),
+            }
+        )
+
+    def _transplant(self, course: Course, day: int) -> None:
+        self.rows["transplant"].append(
+            {
+                "patient_id": course.patient,
+                "transplant_date": course.index + timedelta(days=day),
+                "donor": self.pick("matched_related", "matched_unrelated"),
+                "graft_source": self.pick("peripheral_blood", "bone_marrow"),
+                "conditioning": self.pick("myeloablative", "reduced_intensity"),
+                "remission_status": self.pick("cr1", "cr2_or_later"),
+            }
+        )
+
     def _toxicity(self, patient: str, index: date) -> None:
         for category in ("crs", "neurotoxicity", "hepatotoxicity"):
             grade = int(self.random.integers(-2, 5))
@@ -195,7 +226,9 @@ class InventedPatients:
                 }
             )
 
-    def _endpoint(self, course: Course, endpoint: str, origin: str, days: tuple[int, int], event: int) -> None:
+    def _endpoint(
+        self, course: Course, endpoint: str, origin: str, days: tuple[int, int], event: int, *, reason: str = ""
+    ) -> None:
         patient, index, transplant, _ = course
         start, stop = days
         cut = None if origin == "transplant" else transplant
@@ -218,7 +251,7 @@ class InventedPatients:
                 "deciding_date": index + timedelta(days=stop),
                 "time_days": float(stop - start),
                 "event": event,
-                "reason": "death" if event else "last_contact",
+                "reason": reason or ("death" if event else "last_contact"),
             }
         )
         never = {"acute_gvhd": 0, "chronic_gvhd": 0, "platelet_recovery": 0}

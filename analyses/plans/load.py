@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from blinreg.analyses.plans.model import Plan
 from blinreg.analyses.plans.parse import parse_plan
+from blinreg.analyses.plans.published import check_analyses, read_published
 from blinreg.schemas.errors import UsageError, nearest
 
 _SUFFIX = ".toml"
@@ -38,6 +41,7 @@ def load_plan(name_or_path: str | Path) -> Plan:
     Returns
     -------
     Plan
+        With the printed numbers of ``published_<plan>.csv``, if there is one beside it.
 
     Raises
     ------
@@ -52,15 +56,29 @@ def load_plan(name_or_path: str | Path) -> Plan:
     given = str(name_or_path)
     if given in shipped_plans():
         file = f"{given.replace('-', '_')}{_SUFFIX}"
-        text = (resources.files("blinreg.analyses.plans") / file).read_text(encoding="utf-8")
-        return parse_plan(text, file=file)
+        folder = resources.files("blinreg.analyses.plans")
+        plan = parse_plan((folder / file).read_text(encoding="utf-8"), file=file)
+        return _with_published(plan, folder / _published_file(file))
     path = Path(given)
     if path.suffix != _SUFFIX and len(path.parts) == 1:
         raise UsageError(
             f"no plan is called {given!r}",
             next_step=f"{nearest(given, list(shipped_plans()))} A path of a plan ends in .toml",
         )
-    return parse_plan(_read(path), file=path.name)
+    return _with_published(parse_plan(_read(path), file=path.name), path.with_name(_published_file(path.name)))
+
+
+def _published_file(plan_file: str) -> str:
+    return f"published_{plan_file.removesuffix(_SUFFIX)}.csv"
+
+
+def _with_published(plan: Plan, file: Traversable) -> Plan:
+    """Add the printed numbers that stand in a table beside the plan."""
+    if not file.is_file():
+        return plan
+    numbers = read_published(file.read_text(encoding="utf-8"), file=file.name)
+    check_analyses(numbers, [entry.name for entry in plan.entries], file=file.name)
+    return replace(plan, published=numbers)
 
 
 def _read(path: Path) -> str:

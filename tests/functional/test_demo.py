@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
+from blinreg.analyses.plans import load_plan
 from blinreg.registry.cli.main import main
 
 
@@ -55,6 +57,18 @@ def test_the_numbers_at_the_end_are_those_of_the_results(
     numbers = f"{row['hazard_ratio']:.2f} ({row['lower']:.2f}–{row['upper']:.2f})"
     assert numbers in said["key_findings"][2]["finding"]
     assert (tmp_path / "out" / "report.html").read_bytes() == (demo / "report.html").read_bytes()
+
+
+def test_the_printed_numbers_stand_beside_those_of_the_calibrated_cohort(demo: Path) -> None:
+    files = sorted((demo / "results" / "results").glob("*.published.parquet"))
+    beside = pl.concat(pl.read_parquet(file) for file in files)
+    assert sorted(beside["id"]) == sorted(number.id for number in load_plan("realworld-2020").published)
+    assert not (beside["mark"] == "not in these data").any()
+    # Some cannot be reached: the publication contradicts itself, or prints what no view has.
+    assert beside.filter(~pl.col("is_different")).height > 0.85 * beside.height
+    reached = set(beside.filter(~pl.col("is_different"))["id"])
+    assert reached >= {"hct_crcri_os_hr", "hct_crcri_os_ci_lower", "hct_crcri_os_ci_upper", "hct_crcri_mantel_byar_p"}
+    assert reached >= {"rr_os_months_median", "rr_rfs_months_median", "cox_os_hct_hr", "cox_rfs_mll_hr"}
 
 
 def test_the_same_seed_gives_the_same_bytes_and_replaces_the_earlier_demo(demo: Path) -> None:

@@ -51,7 +51,7 @@ name = "efs"
 title = "Event-free survival"
 method = "kaplan_meier"
 population = "cohort"
-endpoint = "efs"
+endpoint = "rfs_molecular"
 
 [[analysis]]
 name = "age"
@@ -97,7 +97,9 @@ def test_the_shipped_plan_has_a_result_for_every_analysis(shipped: RunResult) ->
         assert (out / f"results/{analysis.entry.name}.parquet").is_file()
         assert (out / f"results/{analysis.entry.name}.json").is_file()
         assert analysis.sentence.endswith(".")
-    assert len(list((out / "figures").iterdir())) == sum(len(found.figures) for found in result.analyses)
+    for suffix in ("svg", "png"):
+        written = list((out / "figures").glob(f"*.{suffix}"))
+        assert len(written) == sum(len(found.figures) for found in result.analyses)
     assert [title for title, _ in result.key_findings] == [
         result.analysis(name).entry.title for name in result.plan.study.key_findings
     ]
@@ -148,12 +150,12 @@ def test_parquet_and_json_hold_the_same_numbers_and_say_they_are_synthetic(
 def test_a_failed_analysis_fails_alone(views: Views, small: Plan, tmp_path: Path) -> None:
     result = run_plan(small, views, provenance=SYNTHETIC, out=tmp_path)
 
-    # Nobody of the invented patients has the endpoint efs.
+    # Nobody of the invented patients has the endpoint rfs_molecular.
     assert [failed.entry.name for failed in result.failures] == ["efs"]
     assert result.exit_code == 6
     assert not (tmp_path / "results/efs.parquet").exists()
     assert result.analysis("age").sentence
-    assert result.manifest["analyses"]["efs"]["outcome"].startswith("failed: endpoint efs")
+    assert result.manifest["analyses"]["efs"]["outcome"].startswith("failed: endpoint rfs_molecular")
     page = write_report(result, tmp_path / "report.html").read_text()
     assert "Analyses that failed" in page
     assert "This analysis failed." in page

@@ -11,11 +11,17 @@ from blinreg.analyses.plans.methods.attrition import ATTRITION
 from blinreg.analyses.plans.methods.base import Method
 from blinreg.analyses.plans.methods.cox import COX
 from blinreg.analyses.plans.methods.cumulative_incidence import CUMULATIVE_INCIDENCE
+from blinreg.analyses.plans.methods.exposure_incidence import EXPOSURE_INCIDENCE
+from blinreg.analyses.plans.methods.follow_up import FOLLOW_UP
 from blinreg.analyses.plans.methods.kaplan_meier import KAPLAN_MEIER
 from blinreg.analyses.plans.methods.logistic import LOGISTIC
+from blinreg.analyses.plans.methods.patient_flow import PATIENT_FLOW
 from blinreg.analyses.plans.methods.response_rate import RESPONSE_RATE
+from blinreg.analyses.plans.methods.rmst import RMST
 from blinreg.analyses.plans.methods.simon_makuch import SIMON_MAKUCH
+from blinreg.analyses.plans.methods.state_occupation import STATE_OCCUPATION
 from blinreg.analyses.plans.methods.table_one import TABLE_ONE
+from blinreg.analyses.plans.methods.transplants import TRANSPLANTS
 
 __all__ = ["METHODS", "Method"]
 
@@ -32,6 +38,12 @@ METHODS: Mapping[str, Method[Any]] = MappingProxyType(
             SIMON_MAKUCH,
             COX,
             CUMULATIVE_INCIDENCE,
+            EXPOSURE_INCIDENCE,
+            FOLLOW_UP,
+            RMST,
+            TRANSPLANTS,
+            STATE_OCCUPATION,
+            PATIENT_FLOW,
         )
     }
 )

@@ -21,6 +21,8 @@ NO_EVENT = "no_event"
 
 #: Scales that are not abbreviations throughout.
 _SCALE_WORDS = {"lee_2014": "Lee 2014", "no_scale": "not stated"}
+_APART_NOTE = "Scales are kept apart, so grades are not added over them; 'any grade' counts each patient once."
+_POOLED_NOTE = "Grades of different scales are taken for one another, though they do not mean the same."
 _SEVERE = 3
 _GRADES = range(1, 6)
 
@@ -32,9 +34,12 @@ class AdverseEventOptions(Options):
     Attributes
     ----------
     period : {"on_treatment", "cycle_1", "cycle_2_or_later", "post_transplant"}
+    scales : {"apart", "pooled"}
+        Whether grades of different scales are kept apart, or taken for one another, each patient at the highest.
     """
 
     period: Literal["on_treatment", "cycle_1", "cycle_2_or_later", "post_transplant"] = "on_treatment"
+    scales: Literal["apart", "pooled"] = "apart"
 
 
 def _run(options: AdverseEventOptions, task: Task) -> Outcome:
@@ -44,7 +49,8 @@ def _run(options: AdverseEventOptions, task: Task) -> Outcome:
         .filter((pl.col("period") == options.period) & (pl.col("is_evaluable") == 1))
         .join(data.frame, on="patient_id", how="semi")
     )
-    table = _counts(rows)
+    pooled = options.scales == "pooled"
+    table = _counts(_pooled(rows) if pooled else rows)
     return Outcome(
         tables=(
             ResultTable(
@@ -62,8 +68,8 @@ def _run(options: AdverseEventOptions, task: Task) -> Outcome:
                 ),
                 emphasis="is_all",
                 note=(
-                    "n (%) of the patients who could be assessed, each at the highest grade of the period. Scales are "
-                    "kept apart, so grades are not added over them; 'any grade' counts each patient once."
+                    "n (%) of the patients who could be assessed, each at the highest grade of the period. "
+                    + (_POOLED_NOTE if pooled else _APART_NOTE)
                 ),
             ),
             ResultTable(
@@ -82,6 +88,15 @@ def _run(options: AdverseEventOptions, task: Task) -> Outcome:
     )
 
 
+def _pooled(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row a patient and category: the highest grade on any scale."""
+    has_event = (pl.col("grade_scale") != NO_EVENT).any()
+    scale = pl.when(has_event).then(pl.lit(POOLED)).otherwise(pl.lit(NO_EVENT))
+    return rows.group_by("patient_id", "category", maintain_order=True).agg(
+        scale.alias("grade_scale"), pl.col("max_grade").max()
+    )
+
+
 def _counts(rows: pl.DataFrame) -> pl.DataFrame:
     """Count patients: for each category one row over all scales, if there are several, and one for each."""
     counted = []
@@ -93,30 +108,32 @@ def _counts(rows: pl.DataFrame) -> pl.DataFrame:
         events = of_category.filter(pl.col("grade_scale") != NO_EVENT)
         n_evaluable = of_category["patient_id"].n_unique()
         label = _category_label(category, meaning)
-        scales = [scale for scale in scale_codes if (events["grade_scale"] == scale).any()]
+        scales = [scale for scale in (POOLED, *scale_codes) if (events["grade_scale"] == scale).any()]
         if len(scales) != 1:
-            counted.append(_row(category, label, POOLED, events, n_evaluable))
+            counted.append(_row(category, label, POOLED, events, n_evaluable, graded=False))
         for scale in scales:
             of_scale = events.filter(pl.col("grade_scale") == scale)
-            counted.append(_row(category, label, scale, of_scale, n_evaluable) | {"is_all": len(scales) == 1})
+            row = _row(category, label, scale, of_scale, n_evaluable, graded=True)
+            counted.append(row | {"is_all": len(scales) == 1})
     schema = {"category": pl.String, "label": pl.String, "grade_scale": pl.String, "scale": pl.String}
     counts = ("n_evaluable", "n_any_grade", *(f"n_grade_{grade}" for grade in _GRADES))
     more = ("n_grade_1_2", "n_grade_3_5", "n_ungraded")
     return pl.DataFrame(counted, schema=schema | dict.fromkeys((*counts, *more), pl.Int64) | {"is_all": pl.Boolean})
 
 
-def _row(category: str, label: str, scale: str, events: pl.DataFrame, n_evaluable: int) -> dict[str, object]:
-    pooled = scale == POOLED
+def _row(
+    category: str, label: str, scale: str, events: pl.DataFrame, n_evaluable: int, *, graded: bool
+) -> dict[str, object]:
     row: dict[str, object] = {
         "category": category,
         "label": label,
         "grade_scale": scale,
-        "scale": scale if pooled else _SCALE_WORDS.get(scale) or spoken(scale).upper(),
+        "scale": scale if scale == POOLED else _SCALE_WORDS.get(scale) or spoken(scale).upper(),
         "n_evaluable": n_evaluable,
         "n_any_grade": events["patient_id"].n_unique(),
-        "is_all": pooled,
+        "is_all": not graded,
     }
-    if pooled:
+    if not graded:
         return row
     for grade in _GRADES:
         row[f"n_grade_{grade}"] = events.filter(pl.col("max_grade") == grade).height

@@ -10,6 +10,7 @@ import polars as pl
 from blinreg.analyses.cox import Ties
 from blinreg.analyses.plans.figure import figure_of, for_figure
 from blinreg.analyses.plans.methods.base import Clock, Method, Tables
+from blinreg.analyses.plans.methods.proportionality import check
 from blinreg.analyses.plans.methods.survival_options import (
     SurvivalOptions,
     endpoint_words,
@@ -39,6 +40,8 @@ class CoxOptions(SurvivalOptions):
     reference : mapping of str to str
         Reference level by covariate.
     ties : {"efron", "breslow"}
+    residuals : tuple of str
+        Terms whose scaled Schoenfeld residuals are drawn; every term is tested.
     """
 
     time_dependent: tuple[str, ...] = option(Role.EXPOSURE, default=())
@@ -46,6 +49,7 @@ class CoxOptions(SurvivalOptions):
     strata: tuple[str, ...] = option(Role.VARIABLE, default=(), use="stratifies by")
     reference: Mapping[str, str] | None = option(Role.VARIABLE, default=None)
     ties: Ties = "efron"
+    residuals: tuple[str, ...] = option(Role.VARIABLE, default=())
 
 
 def _run(options: CoxOptions, task: Task) -> Outcome:
@@ -78,6 +82,7 @@ def _run(options: CoxOptions, task: Task) -> Outcome:
         pl.lit(fit.n_subjects).alias("n_patients"),
         pl.lit(fit.n_events).alias("n_events"),
     )
+    proportionality = check(fit, task, residuals=options.residuals)
     axes = forest_plot(
         table,
         labels=for_figure(dict(table.select("term", "label").iter_rows())),
@@ -101,6 +106,7 @@ def _run(options: CoxOptions, task: Task) -> Outcome:
                 emphasis="is_time_dependent",
                 note="HR below 1: fewer events. Time-dependent terms in bold." if options.time_dependent else "",
             ),
+            *proportionality.tables,
             ResultTable(part="attrition", title="Patients in this analysis", frame=data.attrition.table),
         ),
         figures=(
@@ -110,6 +116,7 @@ def _run(options: CoxOptions, task: Task) -> Outcome:
                 figure=figure_of(axes),
                 is_wide=True,
             ),
+            *proportionality.figures,
         ),
         conventions={
             "ties": fit.ties,

@@ -22,7 +22,7 @@ from blinreg.analyses.plans.methods.survival_options import (
 )
 from blinreg.analyses.plans.options import Role, option
 from blinreg.analyses.plans.outcome import Kind, Outcome, ResultFigure, ResultTable, Shown
-from blinreg.analyses.plans.task import Task
+from blinreg.analyses.plans.task import Task, TaskRows
 from blinreg.analyses.wording import months, share_interval
 
 
@@ -43,11 +43,13 @@ class CumulativeIncidenceOptions(CurveOptions):
     cause_labels: tuple[str, ...] = option(default=("event", "competing event"), length=2)
     conf_type: IncidenceConfType = "log-log"
 
+    @property
+    def what(self) -> str:
+        """Name what is waited for."""
+        return endpoint_words(self.endpoint)
+
 
 def _run(options: CumulativeIncidenceOptions, task: Task) -> Outcome:
-    from blinreg.analyses import cumulative_incidence
-    from blinreg.analyses.plotting.curves import plot_cumulative_incidence
-
     data = task.follow_up(
         options.endpoint,
         fixed=[options.group] if options.group else [],
@@ -55,6 +57,14 @@ def _run(options: CumulativeIncidenceOptions, task: Task) -> Outcome:
         missing=options.missing,
         competing=True,
     )
+    return present(options, task, data)
+
+
+def present(options: CumulativeIncidenceOptions, task: Task, data: TaskRows) -> Outcome:
+    """Estimate and show the incidence of events coded 1 and competing events coded 2."""
+    from blinreg.analyses import cumulative_incidence
+    from blinreg.analyses.plotting.curves import plot_cumulative_incidence
+
     found = cumulative_incidence(
         data.frame, by=options.group or None, conf_type=options.conf_type, conf_level=options.conf_level
     )
@@ -94,7 +104,7 @@ def _run(options: CumulativeIncidenceOptions, task: Task) -> Outcome:
         figures=(
             ResultFigure(
                 title=task.entry.title,
-                description=f"Cumulative incidence curves: {endpoint_words(options.endpoint)}, with numbers at risk",
+                description=f"Cumulative incidence curves: {options.what}, with numbers at risk",
                 figure=figure_of(axes),
             ),
         ),
@@ -117,14 +127,15 @@ def _named(frame: pl.DataFrame, causes: Mapping[int, str], groups: Mapping[Any, 
     return labelled(frame, groups).with_columns(pl.col("cause").replace_strict(words, return_dtype=pl.String))
 
 
-def _summarise(options: CumulativeIncidenceOptions, tables: Tables) -> str:
+def summarise(options: CumulativeIncidenceOptions, tables: Tables) -> str:
+    """Read the incidences at the last of the times asked for."""
     last = tables[""].filter(pl.col("time") == tables[""]["time"].max())
     parts = [
         f"{row['cause']} {share_interval(row['cumulative_incidence'], row['lower'], row['upper'])}"
         for row in last.iter_rows(named=True)
     ]
     return (
-        f"{sentence_case(endpoint_words(options.endpoint))}: at {months(last['time'][0])} months, in percent "
+        f"{sentence_case(options.what)}: at {months(last['time'][0])} months, in percent "
         f"({100 * options.conf_level:g}% CI), {', '.join(parts)}."
     )
 
@@ -134,5 +145,5 @@ CUMULATIVE_INCIDENCE = Method(
     options=CumulativeIncidenceOptions,
     clock=Clock.ENDPOINT,
     run=_run,
-    summarise=_summarise,
+    summarise=summarise,
 )

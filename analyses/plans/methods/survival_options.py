@@ -39,17 +39,20 @@ class CurveOptions(SurvivalOptions):
     ----------
     times_months : tuple of float
         Times at which the curves are read off.
+    days : tuple of float
+        Further such times in days, as in "by day 100".
     until_months : float, optional
         End of the axis of the figure.
     """
 
     times_months: tuple[float, ...] = option(default=(12.0, 24.0), minimum=0)
+    days: tuple[float, ...] = option(default=(), minimum=0)
     until_months: float | None = option(default=None, minimum=1)
 
     @property
     def times_days(self) -> list[float]:
-        """The times in days."""
-        return [months * DAYS_PER_MONTH for months in self.times_months]
+        """The times in days, in order."""
+        return sorted({*self.days, *(months * DAYS_PER_MONTH for months in self.times_months)})
 
 
 def endpoint_words(endpoint: str) -> str:

@@ -44,7 +44,9 @@ def _run(options: TableOneOptions, task: Task) -> Outcome:
     data = task.patients(names, words=True)
     described = table_one(data.frame, options.variables, by=group, missing="complete_case")
     long = described.table.with_columns(
-        pl.Series("label", [_label(task.plan, *row) for row in described.table.select("variable", "level").rows()])
+        pl.Series(
+            "label", [variable_label(task.plan, *row) for row in described.table.select("variable", "level").rows()]
+        )
     )
     headings = {name: task.plan.say(group, name) if group else "" for name in described.groups["group"]}
     wide, shown = _side_by_side(long, described.groups, headings)
@@ -63,7 +65,8 @@ def _run(options: TableOneOptions, task: Task) -> Outcome:
     )
 
 
-def _label(plan: Plan, variable: str, level: str | None) -> str:
+def variable_label(plan: Plan, variable: str, level: str | None) -> str:
+    """Name a row: the variable with its unit, or with one of its levels."""
     if level is not None:
         # A fact needs no "yes" behind it, unless the plan has a better word.
         bare = level == YES and level not in plan.words.get(variable, {})

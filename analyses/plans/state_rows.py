@@ -1,0 +1,115 @@
+"""The course of each patient through the states of the study, from the first dose to the end of follow-up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from blinreg.analyses.plans.selection import Attrition
+from blinreg.analyses.plans.task import Task
+from blinreg.analyses.plans.values import INDEX
+
+#: In the order in which they can follow one another; each may be left out.
+TREATED, RESPONSE, TRANSPLANT, RELAPSE, DEATH = STATES = ("treated", "response", "transplant", "relapse", "death")
+_RANK = {state: rank for rank, state in enumerate(STATES)}
+#: Reasons of event-free survival that are a state of their own.
+_RELAPSES = ("relapse", "progression")
+#: An event on day 0 counts half a day later, as in the endpoints.
+_FIRST_DAY = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Courses:
+    """Courses of patients.
+
+    Attributes
+    ----------
+    entries : polars.DataFrame
+        ``patient_id, state, day``: a row a state entered after the first dose, in its order.
+    ends : polars.DataFrame
+        ``patient_id, end``: the last day of follow-up, one row a patient.
+    attrition : Attrition
+    """
+
+    entries: pl.DataFrame
+    ends: pl.DataFrame
+    attrition: Attrition
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """Rows ``patient_id, tstart, tstop, to_state``; the last of a patient may enter nothing."""
+        last = self.entries.group_by("patient_id").agg(pl.col("day").max().alias("last"))
+        open_ended = (
+            self.ends.join(last, on="patient_id", how="left")
+            .filter(pl.col("end") > pl.col("last").fill_null(0.0))
+            .select("patient_id", pl.lit(None, dtype=pl.String).alias("state"), pl.col("end").alias("day"))
+        )
+        return (
+            pl.concat([self.entries, open_ended])
+            .sort("patient_id", "day")
+            .select(
+                "patient_id",
+                pl.col("day").shift(1, fill_value=0.0).over("patient_id").alias("tstart"),
+                pl.col("day").alias("tstop"),
+                pl.col("state").alias("to_state"),
+            )
+        )
+
+
+def courses(task: Task) -> Courses:
+    """Follow the patients of an analysis through response, transplant, relapse or progression, and death.
+
+    Parameters
+    ----------
+    task : Task
+        Its population is followed from the first dose.
+
+    Returns
+    -------
+    Courses
+        A transplant after relapse is no state of its own: the patient stays in relapse. Of two states entered
+        on one day the later in the order counts.
+    """
+    data = task.follow_up("os")
+    ends = data.frame.select("patient_id", pl.col("tstop").alias("end"), "event")
+    deaths = ends.filter(pl.col("event") == 1).select(
+        "patient_id", pl.lit(DEATH).alias("state"), pl.col("end").alias("day")
+    )
+    found = pl.concat([_responses(task), _transplants(task), _relapses(task), deaths])
+    in_time = (
+        found.join(ends.drop("event"), on="patient_id", how="inner")
+        .with_columns(pl.col("day").clip(lower_bound=_FIRST_DAY))
+        .filter(pl.col("day") <= pl.col("end"))
+        .with_columns(pl.col("state").replace_strict(_RANK, return_dtype=pl.Int64).alias("rank"))
+        .sort("patient_id", "rank")
+    )
+    later = pl.col("day").cum_min(reverse=True).shift(-1).over("patient_id")
+    entries = in_time.filter((pl.col("day") < later).fill_null(value=True)).select("patient_id", "state", "day")
+    return Courses(entries, ends.drop("event"), data.attrition)
+
+
+def _responses(task: Task) -> pl.DataFrame:
+    return (
+        task.views["response"]
+        .filter((pl.col("is_responder") == 1) & pl.col("response_date").is_not_null())
+        .select(
+            "patient_id",
+            pl.lit(RESPONSE).alias("state"),
+            (pl.col("response_date") - pl.col("index_date")).dt.total_days().cast(pl.Float64).alias("day"),
+        )
+    )
+
+
+def _transplants(task: Task) -> pl.DataFrame:
+    rows = task.views["exposure"].filter(
+        (pl.col("exposure") == "allo_hct") & (pl.col("origin") == INDEX) & (pl.col("ever") == 1)
+    )
+    return rows.select("patient_id", pl.lit(TRANSPLANT).alias("state"), pl.col("exposure_days").alias("day"))
+
+
+def _relapses(task: Task) -> pl.DataFrame:
+    rows = task.views["endpoint"].filter(
+        (pl.col("endpoint") == "efs") & (pl.col("event") == 1) & pl.col("reason").is_in(_RELAPSES)
+    )
+    return rows.select("patient_id", pl.lit(RELAPSE).alias("state"), pl.col("time_days").alias("day"))
