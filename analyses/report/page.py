@@ -15,6 +15,7 @@ from markupsafe import Markup
 from blinreg.analyses.plans.guard import EarlyUse
 from blinreg.analyses.plans.model import Plan
 from blinreg.analyses.plans.options import Role, names_of
+from blinreg.analyses.plans.published import PART as PUBLISHED
 from blinreg.analyses.plans.result import AnalysisResult, RunResult
 from blinreg.analyses.plans.vocabulary import EVER, endpoints
 from blinreg.analyses.report.cells import Row, table_rows
@@ -29,7 +30,7 @@ ATTRITION = "attrition"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownTable:
-    """A table of the page; `name` is that of its file without folder and suffix."""
+    """A table of the page; `name` is that of its file without folder and suffix, a folded one shows its title only."""
 
     name: str
     file: str
@@ -37,6 +38,7 @@ class ShownTable:
     note: str
     headers: tuple[tuple[str, str, str], ...]
     rows: tuple[Row, ...]
+    is_folded: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +188,7 @@ def _tables(analysis: AnalysisResult) -> tuple[ShownTable, ...]:
             note=spec.note,
             headers=tuple((shown.header, shown.kind.value, " ".join(shown.columns)) for shown in spec.shown),
             rows=table_rows(spec, released.frame),
+            is_folded=spec.part == PUBLISHED,
         )
         for spec, released in analysis.tables
         if spec.shown

@@ -76,6 +76,7 @@ def baseline() -> Iterator[Target]:
         yield count(name, printed, 227, code("cr1_class", codes), relapsed)
     yield count("prior HCT", 46, 239, code("prior_allo_hct", "yes"), everybody)
     yield count("InO", 22, 239, flag("has_prior_inotuzumab"), everybody)
+    yield count("InO MRD", 1, 12, flag("has_prior_inotuzumab"), lambda p: ~p.rr)
     yield count("TKI", 29, 239, lambda p: p.tki, everybody)
     yield count("std dose", 218, 239, code("dosing", "standard"), everybody)
     yield count("MRD dose", 12, 239, code("dosing", "mrd"), everybody)

@@ -24,7 +24,8 @@ TRANSITIONS: Mapping[str, tuple[str, str, str]] = {
     "death_after_relapse": (
         "relapse",
         "death",
-        "from relapse; transplanted is 1 for those transplanted before, transplanted_after_relapse from the day after",
+        "from relapse until a transplant after it; transplanted is 1 for those transplanted before. After such a "
+        "transplant transplanted_after_relapse holds, and mortality of the transplant competes",
     ),
     "transplant_after_relapse": (
         "relapse",
