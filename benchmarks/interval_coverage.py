@@ -1,8 +1,8 @@
 """How often 95% intervals hold the truth, in many seeded cohorts: writes a table and a picture.
 
-    python benchmarks/interval_coverage.py                    # 2,000 cohorts: docs/figures/coverage.csv, .svg; some minutes
-    python benchmarks/interval_coverage.py --cohorts 200 --out .
-    python benchmarks/interval_coverage.py --draw             # draws again what was measured
+    python benchmarks/interval_coverage.py                # 2,000 cohorts; a few minutes
+    python benchmarks/interval_coverage.py --cohorts 200 --out folder
+    python benchmarks/interval_coverage.py --draw         # draws again what was measured
 
 Cohorts have the size of the study (239) for the effect of transplant, and five times that for the transitions. Two
 truths are known. The hazard ratio of each transition is planted; it should be found by a Cox model of that

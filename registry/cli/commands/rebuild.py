@@ -9,7 +9,7 @@ from blinreg.registry.cli.console import Console
 from blinreg.registry.rebuild import rebuild
 
 NAME = "rebuild"
-HELP = "make a new registry from the submissions that a damaged one kept"
+HELP = "make a registry anew from what a damaged one kept"
 EXAMPLE = "blinreg rebuild registry.duckdb recovered.duckdb"
 
 
