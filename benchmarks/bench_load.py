@@ -1,4 +1,4 @@
-"""Speed of loading: CSV in, checked by every rule and stored with keys, against DuckDB's bare reading of the same files.
+"""Speed of loading: CSV in, checked by every rule, stored with keys; against DuckDB's bare reading of the same files.
 
     python benchmarks/bench_load.py --patients 100000
 
@@ -165,7 +165,8 @@ def _compare(folder: Path, repeats: int) -> None:
     best = {what: {name: min(run[name] for run in found) for name in found[0]} for what, found in runs.items()}
     for what, figures in best.items():
         print(
-            f"{what:16} {figures['seconds']:7.2f} s {figures['cpu']:7.2f} CPU s {n_rows / figures['seconds']:12,.0f} rows/s"
+            f"{what:16} {figures['seconds']:7.2f} s {figures['cpu']:7.2f} CPU s"
+            f" {n_rows / figures['seconds']:12,.0f} rows/s"
             f" {2 * n_rows / figures['cpu']:12,.0f} rows/s by CPU on 2 cores {figures['gigabytes']:6.2f} GB"
         )
     for name in ("seconds", "cpu"):

@@ -79,9 +79,9 @@ class Records:
         """Give the number of records."""
         return len(self.starts)
 
-    def after_header(self) -> Records:
-        """Leave out the first record."""
-        return Records(self.starts[1:], self.ends[1:], self.lines[1:], self.n_fields[1:], self.is_blank[1:])
+    def after(self, n: int) -> Records:
+        """Leave out the first records."""
+        return Records(self.starts[n:], self.ends[n:], self.lines[n:], self.n_fields[n:], self.is_blank[n:])
 
 
 def blocks_of(path: str, source: BinaryIO, block_bytes: int) -> Iterator[Block]:
@@ -110,7 +110,7 @@ def blocks_of(path: str, source: BinaryIO, block_bytes: int) -> Iterator[Block]:
     n_lines = n_bytes = 0
     while chunk := source.read(block_bytes):
         end = _end_of_records(data)
-        if end or (b"\n" not in data and b"\r" in data):
+        if end or _has_bare_returns(data):
             block = Block(data[: end or len(data)], n_lines, n_bytes)
             yield block
             n_lines += block.data.count(b"\n")
@@ -121,6 +121,11 @@ def blocks_of(path: str, source: BinaryIO, block_bytes: int) -> Iterator[Block]:
             raise SubmissionRejected(f"{path} line {n_lines + 1}: {what}", next_step=AGAIN)
         data += chunk
     yield Block(data, n_lines, n_bytes)
+
+
+def _has_bare_returns(data: bytes) -> bool:
+    """Tell whether a text ends its lines with CR only: it could be read to its end in search of a line end."""
+    return b"\n" not in data and b'"' not in data and b"\r" in data[:-1]
 
 
 def _end_of_records(data: bytes) -> int:

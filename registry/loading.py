@@ -13,6 +13,7 @@ nobody takes them for current, and whoever opens it for writing next makes them 
 from __future__ import annotations
 
 import getpass
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +26,8 @@ from blinreg.registry.derive import derive, mark_derivation
 from blinreg.registry.ledger import LedgerRow, accepted_of, next_sequence, read_ledger, write_row
 from blinreg.registry.manifest import MANIFEST_NAME, Identity, Manifest, parse_manifest, read_identity
 from blinreg.registry.originals import Originals, read_manifest_file
-from blinreg.registry.quality.check import CheckedSubmission, SubmissionContext, check_submission
+from blinreg.registry.quality.check import SubmissionContext, check_submission
+from blinreg.registry.quality.checked import CheckedSubmission
 from blinreg.registry.quality.elsewhere import patients_elsewhere, persons_elsewhere
 from blinreg.registry.quality.refusal import refuse_nobody_left, refuse_whole
 from blinreg.registry.reading import read_tables
@@ -35,6 +37,7 @@ from blinreg.registry.status import count_dropped, violations
 from blinreg.registry.store import Registry
 from blinreg.registry.storing import store
 from blinreg.schemas.errors import RegistryDamaged, SubmissionRejected, UsageError
+from blinreg.schemas.ledger import LEDGER_SCHEMA
 
 Progress = Callable[[str], None]
 Checked = Callable[[CheckedSubmission], None]
@@ -142,6 +145,7 @@ def load_submission(
         )
     progress = on_progress or _silent
     originals = Originals(registry.paths.submissions)
+    originals.sweep()
     draft = _draft(registry, actor or getpass.getuser())
     text = b""
     try:
@@ -160,7 +164,7 @@ def load_submission(
         if _has_rows(registry, manifest.site_id):
             refuse_nobody_left(checked)
     except SubmissionRejected as rejection:
-        originals.discard()
+        originals.forget(_accepted_files(registry))
         _record_rejection(registry, draft, read_identity(text), rejection)
         raise
     except BaseException:
@@ -284,16 +288,24 @@ def _with_manifest(draft: LedgerRow, manifest: Manifest) -> LedgerRow:
 
 def _check(registry: Registry, received: Received, progress: Progress) -> CheckedSubmission:
     manifest = received.manifest
-    tables = read_tables(manifest, received.kept, progress)
-    progress("checking rows")
+    tables = read_tables(manifest, received.kept)
+    # A process that was killed may have left rows there.
+    shutil.rmtree(registry.paths.rules_spill, ignore_errors=True)
     context = SubmissionContext(
         site_id=manifest.site_id,
         created_date=manifest.created_date,
         data_cutoff_date=manifest.data_cutoff_date,
         claimed=patients_elsewhere(registry.cursor(), manifest.site_id),
         persons=persons_elsewhere(registry.cursor(), manifest.site_id),
+        spill=registry.paths.rules_spill,
     )
-    return check_submission(tables, context)
+    return check_submission(tables, context, on_progress=progress)
+
+
+def _accepted_files(registry: Registry) -> frozenset[str]:
+    """List the hashes of the files that accepted submissions brought."""
+    found = registry.cursor().execute(f"select distinct sha256 from {LEDGER_SCHEMA}.submission_file").fetchall()
+    return frozenset(str(sha256) for (sha256,) in found)
 
 
 def _has_rows(registry: Registry, site_id: str) -> bool:

@@ -11,6 +11,7 @@ import hashlib
 import os
 import stat
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from blinreg.registry.paths import sync_folder
 from blinreg.schemas.errors import SubmissionRejected
 
 _CHUNK = 1 << 20
+
+#: Begins the name of a copy that is not finished.
+_INCOMING = "incoming-"
 
 #: A submission.json larger than this is none.
 MAXIMUM_MANIFEST_BYTES = 1 << 20
@@ -43,6 +47,12 @@ class Originals:
 
     folder: Path
     _added: list[Path] = field(default_factory=list)
+    _tables: list[Path] = field(default_factory=list)
+
+    def sweep(self) -> None:
+        """Take away copies that a process began and did not finish; nobody else writes to the registry."""
+        for path in self.folder.glob(f"{_INCOMING}*"):
+            path.unlink(missing_ok=True)
 
     def keep(self, source: Path, *, suffix: str) -> Kept:
         """Copy a plain file into the folder and hash it on the way.
@@ -53,7 +63,7 @@ class Originals:
             If the file is missing, or is a link, a folder or a device.
         """
         descriptor = _open_plain(source)
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix="incoming-")
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix=_INCOMING)
         temporary = Path(name)
         digest = hashlib.sha256()
         try:
@@ -70,6 +80,8 @@ class Originals:
             temporary.replace(kept)
             if is_new:
                 self._added.append(kept)
+            if suffix != "json":
+                self._tables.append(kept)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -84,6 +96,21 @@ class Originals:
         for path in self._added:
             path.unlink(missing_ok=True)
         self._added.clear()
+
+    def forget(self, accepted: Collection[str]) -> None:
+        """Take away every table of a refused submission but those that an accepted one has too.
+
+        A load that was killed may have left the same files: what a site was refused for must not stay with us.
+
+        Parameters
+        ----------
+        accepted : collection of str
+            Hashes of the files of accepted submissions.
+        """
+        self.discard()
+        for path in self._tables:
+            if path.stem not in accepted:
+                path.unlink(missing_ok=True)
 
 
 def _open_plain(source: Path) -> int:

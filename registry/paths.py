@@ -40,6 +40,11 @@ class RegistryPaths:
         return self._beside("tmp")
 
     @property
+    def rules_spill(self) -> Path:
+        """Folder that the rules use when memory is short."""
+        return self._beside("rules.tmp")
+
+    @property
     def recovery(self) -> str:
         """What to do when the registry is damaged, for the end of an error."""
         name = self.database.name

@@ -92,7 +92,7 @@ def csv_blocks(
         records = find_records(path, block)
         if block.is_first:
             header = _checked_header(definition, path, block, records)
-            records = records.after_header()
+            records = records.after(1)
         widths.look_at(records, len(header))
         # The parser has an error of its own for a body of nothing but empty lines.
         if not widths.n_wrong and not records.is_blank.all():
@@ -112,6 +112,8 @@ def _checked_header(definition: Table, path: str, block: Block, records: Records
 
 
 def _rows(definition: Table, path: str, block: Block, records: Records, header: list[str]) -> pl.DataFrame:
+    # The parser passes over empty lines only where a text begins with them.
+    records = records.after(int(np.argmin(records.is_blank)))
     frame = _parse(path, block.data[records.starts[0] :], header)
     if frame.height != len(records):
         raise SubmissionRejected(
@@ -136,14 +138,14 @@ def _check_text(path: str, block: Block) -> None:
         if not data.isascii():
             data.decode("utf-8")
     except UnicodeDecodeError as error:
+        byte, line = block.n_bytes_before + error.start + 1, block.line_of(error.start)
         raise SubmissionRejected(
-            f"{path} is not UTF-8 text: byte {block.n_bytes_before + error.start + 1} on line {block.line_of(error.start)}",
-            next_step="save it as 'CSV UTF-8'",
+            f"{path} is not UTF-8 text: byte {byte} on line {line}", next_step="save it as 'CSV UTF-8'"
         ) from None
     if b"\0" in data:
         line = block.line_of(data.index(0))
         raise SubmissionRejected(f"{path} is not a text file: line {line} holds a zero byte", next_step=AGAIN)
-    if b"\n" not in data and b"\r" in data:
+    if block.is_first and b"\n" not in data and b"\r" in data:
         raise SubmissionRejected(f"{path} has line ends of CR only", next_step="save it with LF or CRLF")
 
 

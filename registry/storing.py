@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import duckdb
 import polars as pl
+import pyarrow as pa
 
-from blinreg.registry.quality.check import CheckedSubmission, CheckedTable
+from blinreg.registry.quality.checked import CheckedSubmission
 from blinreg.schemas.errors import BlinregError
 from blinreg.schemas.ledger import LEDGER_SCHEMA, SUBMISSION_FILE, VIOLATION, quote_name
+from blinreg.schemas.render.ddl import quote
 from blinreg.schemas.rules.store import RULE_RESULT
 
 #: Name under which rows on their way in are known to the connection.
@@ -27,12 +32,13 @@ def store(connection: duckdb.DuckDBPyConnection, submission_id: str, checked: Ch
         The rows after the rules.
     """
     for table in checked.tables:
-        name = table.source.definition.name
-        _insert(connection, f"submitted.{name}", _with_origin(table.accepted, submission_id, table))
-        _insert(connection, f"quality.quarantine_{name}", _with_origin(table.held_out, submission_id, table))
-    _insert(connection, f"{LEDGER_SCHEMA}.submission_file", _files(submission_id, checked))
-    _insert(connection, "quality.violation", violation_rows(submission_id, checked))
-    _insert(connection, "quality.rule_result", result_rows(submission_id, checked))
+        origin = {"submission_id": submission_id, "source_file": table.source.file.path}
+        _insert(connection, f"submitted.{table.name}", table.accepted_batches(), origin)
+        for held_out in table.held_out_blocks():
+            _insert(connection, f"quality.quarantine_{table.name}", _arrow(held_out), origin)
+    _insert(connection, f"{LEDGER_SCHEMA}.submission_file", _arrow(_files(submission_id, checked)))
+    _insert(connection, "quality.violation", _arrow(violation_rows(submission_id, checked)))
+    _insert(connection, "quality.rule_result", _arrow(result_rows(submission_id, checked)))
 
 
 def violation_rows(submission_id: str, checked: CheckedSubmission) -> pl.DataFrame:
@@ -49,10 +55,6 @@ def result_rows(submission_id: str, checked: CheckedSubmission) -> pl.DataFrame:
     return checked.results.with_columns(submission_id=pl.lit(submission_id)).select(RULE_RESULT.column_names)
 
 
-def _with_origin(rows: pl.DataFrame, submission_id: str, table: CheckedTable) -> pl.DataFrame:
-    return rows.with_columns(submission_id=pl.lit(submission_id), source_file=pl.lit(table.source.file.path))
-
-
 def _files(submission_id: str, checked: CheckedSubmission) -> pl.DataFrame:
     rows = [
         {
@@ -60,7 +62,7 @@ def _files(submission_id: str, checked: CheckedSubmission) -> pl.DataFrame:
             "table": table.source.definition.name,
             "path": table.source.file.path,
             "sha256": table.source.file.sha256,
-            "n_rows": table.typed.height,
+            "n_rows": table.n_rows,
             "n_quarantined": table.n_quarantined,
             "n_held_back": table.n_held_back,
         }
@@ -69,13 +71,22 @@ def _files(submission_id: str, checked: CheckedSubmission) -> pl.DataFrame:
     return pl.DataFrame(rows).select(SUBMISSION_FILE.column_names)
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, target: str, rows: pl.DataFrame) -> None:
-    if rows.is_empty():
-        return
-    columns = ", ".join(quote_name(name) for name in rows.columns)
-    connection.register(_INCOMING, rows.to_arrow())
+def _arrow(rows: pl.DataFrame) -> pa.RecordBatchReader:
+    return rows.to_arrow(compat_level=pl.CompatLevel.newest()).to_reader()
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection,
+    target: str,
+    rows: pa.RecordBatchReader,
+    constants: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Append rows to a table, a batch at a time, with the same value in every row of some columns."""
+    columns = ", ".join([*map(quote_name, rows.schema.names), *constants])
+    values = ", ".join([*map(quote_name, rows.schema.names), *map(quote, constants.values())])
+    connection.register(_INCOMING, rows)
     try:
-        connection.execute(f"insert into {target} ({columns}) select {columns} from {_INCOMING}")
+        connection.execute(f"insert into {target} ({columns}) select {values} from {_INCOMING}")
     except (duckdb.ConstraintException, duckdb.ConversionException):
         # DuckDB's message quotes the row.
         raise BlinregError(f"the database refused rows for {target} that the rules had accepted") from None

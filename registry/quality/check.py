@@ -11,20 +11,37 @@ what is left. Warnings are about accepted rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
+from blinreg.registry.originals import refuse_together
+from blinreg.registry.quality.checked import CheckedSubmission, CheckedTable
 from blinreg.registry.quality.engine import RESULT_SCHEMA, Outcome, is_related, make_contexts, run_rules
-from blinreg.registry.quality.staging import CELL_SCHEMA, cells, database, insert, persons, reject, stage
+from blinreg.registry.quality.staging import (
+    cells,
+    database,
+    hold_back,
+    insert,
+    lines_of,
+    persons,
+    reject,
+    stage,
+)
 from blinreg.registry.reading import SubmittedTable
-from blinreg.schemas.model import ForeignKey, Table, Type
+from blinreg.schemas.errors import SubmissionRejected
+from blinreg.schemas.model import Table, Type
 from blinreg.schemas.render.gate import VIOLATION_SCHEMA, gate_violations
 from blinreg.schemas.rules import CELL, RULES, Origin, Rule, Severity
 from blinreg.schemas.rules.sql import SubmissionFacts
+
+__all__ = ["CheckedSubmission", "CheckedTable", "SubmissionContext", "check_submission", "typed_rows"]
 
 _TYPED = {Type.INTEGER: pl.Int32, Type.NUMBER: pl.Float64}
 
@@ -45,6 +62,8 @@ class SubmissionContext:
         Patients who belong to other sites now.
     persons : polars.DataFrame
         ``birth_year, sex, diagnosis_date, first_dose`` of other sites' patients who have all four.
+    spill : Path, optional
+        Folder for rows that do not fit into memory; without it they have to.
     """
 
     site_id: str
@@ -52,84 +71,46 @@ class SubmissionContext:
     data_cutoff_date: date
     claimed: pl.Series
     persons: pl.DataFrame
+    spill: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedTable:
-    """A table after the rules.
-
-    Parameters
-    ----------
-    source : SubmittedTable
-        The rows as sent.
-    typed : polars.DataFrame
-        The same rows with numbers as numbers, cells that the gate refused as null, ``source_line``
-        and ``disposition``: accepted, quarantined or held_back.
-    """
-
-    source: SubmittedTable
-    typed: pl.DataFrame
-
-    @property
-    def accepted(self) -> pl.DataFrame:
-        """Typed rows that are accepted."""
-        return self.typed.filter(pl.col("disposition") == "accepted").drop("disposition")
-
-    @property
-    def held_out(self) -> pl.DataFrame:
-        """Rows that are not accepted, as sent, with their disposition."""
-        return self.source.frame.with_columns(self.typed["disposition"]).filter(pl.col("disposition") != "accepted")
-
-    @property
-    def n_quarantined(self) -> int:
-        """Rows quarantined for what they say."""
-        return int((self.typed["disposition"] == "quarantined").sum())
-
-    @property
-    def n_held_back(self) -> int:
-        """Sound rows held back with their parent."""
-        return int((self.typed["disposition"] == "held_back").sum())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedSubmission:
-    """All tables of a submission after the rules, and everything that was found.
-
-    Parameters
-    ----------
-    tables : tuple of CheckedTable
-        Parents first.
-    violations : polars.DataFrame
-        ``rule, severity, table, line, column, message``, ordered by table and line.
-    results : polars.DataFrame
-        ``rule, table, n_rows, n_checked, n_bad, n_unknown``: every rule that was run.
-    """
-
-    tables: tuple[CheckedTable, ...]
-    violations: pl.DataFrame
-    results: pl.DataFrame
-
-    @property
-    def refusals(self) -> pl.DataFrame:
-        """Violations for which the submission is refused whole."""
-        return self.violations.filter(pl.col("severity") == Severity.REJECT_SUBMISSION.value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Gated:
-    """A table after the gate."""
+    """What the gate counted in a table, block by block."""
 
     source: SubmittedTable
-    gate: pl.DataFrame
-    typed: pl.DataFrame
+    n_rows: int = 0
+    n_empty: Counter[str] = field(default_factory=Counter)
+    violations: list[pl.DataFrame] = field(default_factory=list)
 
     @property
     def definition(self) -> Table:
         return self.source.definition
 
+    def add(self, block: _GatedBlock) -> None:
+        self.n_rows += block.typed.height
+        self.n_empty.update(block.n_empty)
+        self.violations.append(block.violations)
 
-def check_submission(tables: Sequence[SubmittedTable], context: SubmissionContext) -> CheckedSubmission:
-    """Run the gate and the rules on every table.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _GatedBlock:
+    """Some rows of a table after the gate."""
+
+    position: int
+    typed: pl.DataFrame
+    cells: pl.DataFrame
+    violations: pl.DataFrame
+    n_empty: Mapping[str, int]
+
+
+def check_submission(
+    tables: Sequence[SubmittedTable],
+    context: SubmissionContext,
+    *,
+    on_progress: Callable[[str], None] | None = None,
+) -> CheckedSubmission:
+    """Read every table, and run the gate and the rules on it.
 
     Parameters
     ----------
@@ -137,26 +118,38 @@ def check_submission(tables: Sequence[SubmittedTable], context: SubmissionContex
         Parents before children.
     context : SubmissionContext
         What the rules may know beside the rows.
+    on_progress : callable, optional
+        Told each step as a short text.
+
+    Raises
+    ------
+    SubmissionRejected
+        With what is wrong in every file that is not as agreed, not in the first only.
     """
-    gated = [_gate(table) for table in tables]
-    facts = SubmissionFacts(
-        site_id=context.site_id,
-        created_date=context.created_date,
-        data_cutoff_date=context.data_cutoff_date,
-        sent_tables=tuple(table.definition.name for table in gated),
-    )
-    connection = _staged(gated, context)
+    progress = on_progress or _silent
+    connection = database(context.spill)
     try:
+        gated = _staged(connection, tables, context, progress)
+        progress("checking rows")
+        facts = SubmissionFacts(
+            site_id=context.site_id,
+            created_date=context.created_date,
+            data_cutoff_date=context.data_cutoff_date,
+            sent_tables=tuple(table.definition.name for table in gated),
+        )
         outcomes = _run(connection, gated, facts)
-    finally:
+        checked = _disposed(connection, gated)
+    except BaseException:
         connection.close()
-    found = [table.gate for table in gated] + [_violations(outcome) for outcome in outcomes]
+        raise
+    found = [each for table in gated for each in table.violations] + [_violations(outcome) for outcome in outcomes]
     violations = pl.concat([VIOLATION_SCHEMA.to_frame(), *found])
-    checked = _disposed(gated, violations)
     results = pl.concat([*(_gate_results(table) for table in gated), *(outcome.results for outcome in outcomes)])
-    return CheckedSubmission(
-        tables=tuple(checked.values()), violations=_on_record(violations, checked), results=results
-    )
+    return CheckedSubmission(tables=checked, violations=_on_record(violations, checked), results=results)
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
 
 
 def typed_rows(definition: Table, frame: pl.DataFrame) -> pl.DataFrame:
@@ -168,10 +161,16 @@ def typed_rows(definition: Table, frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _gate(table: SubmittedTable) -> _Gated:
-    gate = gate_violations(table.definition, table.frame)
-    typed = typed_rows(table.definition, _without_bad_cells(table.frame, gate))
-    return _Gated(source=table, gate=gate, typed=typed)
+def _gate(position: int, definition: Table, rows: pl.DataFrame) -> _GatedBlock:
+    gate = gate_violations(definition, rows)
+    n_empty = rows.select(definition.column_names).null_count().row(0, named=True)
+    return _GatedBlock(
+        position=position,
+        typed=typed_rows(definition, _without_bad_cells(rows, gate)),
+        cells=cells(definition, rows, gate),
+        violations=gate,
+        n_empty=n_empty,
+    )
 
 
 def _without_bad_cells(frame: pl.DataFrame, gate: pl.DataFrame) -> pl.DataFrame:
@@ -183,17 +182,47 @@ def _without_bad_cells(frame: pl.DataFrame, gate: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _staged(gated: Sequence[_Gated], context: SubmissionContext) -> duckdb.DuckDBPyConnection:
-    connection = database()
-    texts = [CELL_SCHEMA.to_frame()]
-    for table in gated:
-        stage(connection, table.definition, table.typed)
-        reject(connection, table.definition.name, table.gate["line"].unique())
-        texts.append(cells(table.definition, table.source.frame, table.gate))
-    insert(connection, f"sent.{CELL}", pl.concat(texts))
+def _gated_blocks(
+    tables: Sequence[SubmittedTable], problems: list[SubmissionRejected], progress: Callable[[str], None]
+) -> Iterator[_GatedBlock]:
+    for position, table in enumerate(tables):
+        progress(f"reading {table.definition.name}")
+        try:
+            for block in table.blocks():
+                yield _gate(position, table.definition, block)
+        except SubmissionRejected as rejection:
+            problems.append(rejection)
+
+
+def _ahead(blocks: Iterator[_GatedBlock]) -> Iterator[_GatedBlock]:
+    """Read and gate the next block while one is stored."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming = pool.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = pool.submit(next, blocks, None)
+            yield block
+
+
+def _staged(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Sequence[SubmittedTable],
+    context: SubmissionContext,
+    progress: Callable[[str], None],
+) -> list[_Gated]:
+    gated = [_Gated(source=table) for table in tables]
+    problems: list[SubmissionRejected] = []
+    for block in _ahead(_gated_blocks(tables, problems, progress)):
+        table = gated[block.position]
+        table.add(block)
+        if problems:
+            continue
+        stage(connection, table.definition, block.typed)
+        reject(connection, table.definition.name, block.violations["line"].unique())
+        insert(connection, f"sent.{CELL}", block.cells)
+    refuse_together(problems)
     insert(connection, "elsewhere.claimed", pl.DataFrame({"patient_id": context.claimed}))
     insert(connection, "elsewhere.person", persons(context.persons))
-    return connection
+    return gated
 
 
 def _run(connection: duckdb.DuckDBPyConnection, gated: Sequence[_Gated], facts: SubmissionFacts) -> list[Outcome]:
@@ -247,58 +276,50 @@ def _by_id(rule_ids: pl.Series) -> list[Rule]:
 
 def _gate_results(table: _Gated) -> pl.DataFrame:
     """Count for the rules of single columns: an empty cell is unknown, but where a value is required."""
-    name, n_rows = table.definition.name, table.typed.height
-    bad = dict(table.gate["rule"].value_counts().iter_rows())
+    name, n_rows = table.definition.name, table.n_rows
+    n_bad = Counter(rule for found in table.violations for rule in found["rule"])
     rows = []
     for rule in RULES:
         if rule.origin is Origin.COLUMN and rule.table == name:
-            is_empty = 0 if rule.id.endswith(".required") else table.source.frame[rule.columns[0]].null_count()
-            counts = {"n_rows": n_rows, "n_checked": n_rows - is_empty, "n_unknown": is_empty}
-            rows.append({"rule": rule.id, "table": name, "n_bad": bad.get(rule.id, 0), **counts})
+            n_empty = 0 if rule.id.endswith(".required") else table.n_empty[rule.columns[0]]
+            counts = {"n_rows": n_rows, "n_checked": n_rows - n_empty, "n_unknown": n_empty}
+            rows.append({"rule": rule.id, "table": name, "n_bad": n_bad[rule.id], **counts})
     return pl.DataFrame(rows, schema=RESULT_SCHEMA)
 
 
-def _disposed(gated: Sequence[_Gated], violations: pl.DataFrame) -> dict[str, CheckedTable]:
+def _disposed(connection: duckdb.DuckDBPyConnection, gated: Sequence[_Gated]) -> tuple[CheckedTable, ...]:
     """Settle every row, parents first, so that one pass settles grandchildren too."""
-    rejected = violations.filter(pl.col("severity") == Severity.REJECT_ROW.value)
-    checked: dict[str, CheckedTable] = {}
+    out: set[str] = set()
+    checked = []
     for table in gated:
         name = table.definition.name
-        bad = rejected.filter(pl.col("table") == name)["line"].unique()
-        held_back = pl.Series(dtype=pl.Int64)
         for key in table.definition.foreign_keys:
-            if key.table in checked:
-                held_back = held_back.append(_withheld(table.typed, key, checked[key.table]))
-        line = pl.col("source_line")
-        disposition = (
-            pl.when(line.is_in(bad.implode()))
-            .then(pl.lit("quarantined"))
-            .when(line.is_in(held_back.unique().implode()))
-            .then(pl.lit("held_back"))
-            .otherwise(pl.lit("accepted"))
+            if key.table in out:
+                hold_back(connection, table.definition, key)
+        settled = CheckedTable(
+            source=table.source,
+            n_rows=table.n_rows,
+            quarantined=lines_of(connection, "rejected", name),
+            held_back=lines_of(connection, "held_back", name),
+            connection=connection,
         )
-        checked[name] = CheckedTable(source=table.source, typed=table.typed.with_columns(disposition=disposition))
-    return checked
+        if settled.n_quarantined or settled.n_held_back:
+            out.add(name)
+        checked.append(settled)
+    return tuple(checked)
 
 
-def _withheld(typed: pl.DataFrame, key: ForeignKey, parent: CheckedTable) -> pl.Series:
-    """Give the lines of the rows whose parent was sent and not accepted."""
-    columns, theirs = list(key.columns), list(key.parent_columns)
-    rows = typed.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in columns))
-    unmatched = rows.join(parent.accepted, left_on=columns, right_on=theirs, how="anti", maintain_order="left")
-    held = unmatched.join(parent.typed, left_on=columns, right_on=theirs, how="semi", maintain_order="left")
-    return held["source_line"]
-
-
-def _on_record(violations: pl.DataFrame, checked: Mapping[str, CheckedTable]) -> pl.DataFrame:
+def _on_record(violations: pl.DataFrame, checked: Sequence[CheckedTable]) -> pl.DataFrame:
     """Order the violations and drop the warnings about rows that were not accepted."""
-    accepted = pl.concat(
-        table.accepted.select(pl.lit(name).alias("table"), pl.col("source_line").cast(pl.Int64).alias("line"))
-        for name, table in checked.items()
+    out = pl.concat(
+        pl.DataFrame({"line": pl.concat([table.quarantined, table.held_back])}).select(
+            pl.lit(table.name).alias("table"), "line"
+        )
+        for table in checked
     )
     is_warning = pl.col("severity") == Severity.WARN.value
-    warnings = violations.filter(is_warning).join(accepted, on=["table", "line"], how="semi", maintain_order="left")
-    order = {name: position for position, name in enumerate(checked)}
+    warnings = violations.filter(is_warning).join(out, on=["table", "line"], how="anti", maintain_order="left")
+    order = {table.name: position for position, table in enumerate(checked)}
     return pl.concat([violations.filter(~is_warning), warnings]).sort(
         pl.col("table").replace_strict(order, return_dtype=pl.Int32), "line", maintain_order=True
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import duckdb
 import polars as pl
@@ -20,6 +23,11 @@ from blinreg.schemas.rules.sql import (
     counts,
     judged,
 )
+
+T = TypeVar("T")
+
+#: Sessions at once.
+_N_SESSIONS = 2
 
 #: Columns of what is found: the rule, and where the bad row is.
 FINDING_SCHEMA = pl.Schema({"rule": pl.String(), "table": pl.String(), "line": pl.Int64(), "column": pl.String()})
@@ -60,10 +68,12 @@ def is_related(rule: Rule) -> bool:
 
 
 def make_contexts(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule]) -> None:
-    """Make the temporary tables of the contexts that the rules name."""
+    """Make the tables of the contexts that the rules name."""
     needed = {context.name: context for rule in rules for context in contexts_of(rule, CONTEXTS)}
-    for context in needed.values():
-        _run(connection, f"context {context.name}", context_table(context))
+    _in_parallel(
+        connection,
+        [partial(_run, what=f"context {context.name}", query=context_table(context)) for context in needed.values()],
+    )
 
 
 def run_rules(
@@ -87,12 +97,29 @@ def run_rules(
     BlinregError
         If a rule cannot be evaluated. It is a fault of blinreg.
     """
-    findings, results = [FINDING_SCHEMA.to_frame()], [RESULT_SCHEMA.to_frame()]
-    for name in dict.fromkeys(rule.table for rule in rules):
-        outcome = _run_on_table(connection, schema, [rule for rule in rules if rule.table == name], facts)
-        findings.append(outcome.findings)
-        results.append(outcome.results)
-    return Outcome(findings=pl.concat(findings), results=pl.concat(results))
+    names = dict.fromkeys(rule.table for rule in rules)
+    parts = [
+        partial(_run_on_table, schema=schema, rules=[rule for rule in rules if rule.table == name], facts=facts)
+        for name in names
+    ]
+    outcomes = _in_parallel(connection, parts)
+    return Outcome(
+        findings=pl.concat([FINDING_SCHEMA.to_frame(), *(outcome.findings for outcome in outcomes)]),
+        results=pl.concat([RESULT_SCHEMA.to_frame(), *(outcome.results for outcome in outcomes)]),
+    )
+
+
+def _in_parallel(
+    connection: duckdb.DuckDBPyConnection, parts: Sequence[Callable[[duckdb.DuckDBPyConnection], T]]
+) -> list[T]:
+    """Run parts, each in a session of its own: DuckDB gives a table of few rows to one processor only."""
+    sessions = [connection.cursor() for _ in parts]
+    try:
+        with ThreadPoolExecutor(max_workers=_N_SESSIONS) as pool:
+            return list(pool.map(lambda part, session: part(session), parts, sessions))
+    finally:
+        for session in sessions:
+            session.close()
 
 
 def _run_on_table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from blinreg.registry.quality.check import CheckedSubmission
+from blinreg.registry.quality.checked import CheckedSubmission
 from blinreg.schemas.errors import SubmissionRejected
 from blinreg.schemas.rules import Severity, rule
 
@@ -27,7 +27,8 @@ def refuse_whole(checked: CheckedSubmission) -> None:
     parts = [_part(str(name[0]), found, files) for name, found in refusals.group_by("rule", maintain_order=True)]
     raise SubmissionRejected(
         f"nothing was stored: {'; '.join(parts)}",
-        next_step="take out whatever can tell who a patient is, seal the folder and load it again",
+        next_step="take out whatever can tell who a patient is, seal the folder and load it again; "
+        "a refused file is not kept, only its hash",
     )
 
 
@@ -45,9 +46,9 @@ def refuse_nobody_left(checked: CheckedSubmission) -> None:
         With the rules that most rows break and the first place of each.
     """
     patients = next((table for table in checked.tables if table.source.definition.name == "patient"), None)
-    if patients is None or not patients.typed.height or patients.n_quarantined < patients.typed.height:
+    if patients is None or not patients.n_rows or patients.n_quarantined < patients.n_rows:
         return
-    n_rows, path = patients.typed.height, patients.source.file.path
+    n_rows, path = patients.n_rows, patients.source.file.path
     found = checked.violations.filter(
         (pl.col("table") == "patient") & (pl.col("severity") == Severity.REJECT_ROW.value)
     )
@@ -62,8 +63,8 @@ def refuse_nobody_left(checked: CheckedSubmission) -> None:
     ]
     more = f"; and {by_rule.height - _PLACES_TOLD} more rules" if by_rule.height > _PLACES_TOLD else ""
     raise SubmissionRejected(
-        f"none of the {n_rows} rows of {path} can be accepted, and all that the site sent before would count no longer: "
-        f"{'; '.join(reasons)}{more}",
+        f"none of the {n_rows} rows of {path} can be accepted, and all that the site sent before would count no "
+        f"longer: {'; '.join(reasons)}{more}",
         next_step="correct the rows of patient, seal the folder and load it again",
     )
 

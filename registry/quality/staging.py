@@ -2,17 +2,20 @@
 
 ``sent.T`` holds every row of every table with numbers as numbers, each date also as the interval that
 it can mean, and cells that the gate refused as null. ``sound.T`` leaves out the rows that were rejected
-so far. ``sent.cell`` holds the texts that may say who a patient is.
+so far. ``sent.cell`` holds the texts that may say who a patient is. What does not fit into memory goes to
+a folder beside the registry.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from blinreg.schemas.model import Table, Type
+from blinreg.registry.frames import query_frame
+from blinreg.schemas.model import ForeignKey, Table, Type
 from blinreg.schemas.render.ddl import SUBMITTED_TYPE, date_interval
 from blinreg.schemas.tables import TABLES
 
@@ -36,23 +39,35 @@ PERSON_SCHEMA = pl.Schema(
 #: A text column whose pattern lets almost anything pass is free text.
 _FREE_TEXT_PATTERN = "[^\\r\\n]{1,80}"
 
+#: What the rules may hold in memory.
+MEMORY = "1500MB"
+
 _INCOMING = "incoming_rows"
 
 
-def database() -> duckdb.DuckDBPyConnection:
-    """Open an empty database with the tables that the rules read."""
-    connection = duckdb.connect(
-        ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    )
+def database(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Open an empty database with the tables that the rules read.
+
+    Parameters
+    ----------
+    spill : Path, optional
+        Folder for what does not fit into ``MEMORY``; without it everything has to.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "temp_directory": "" if spill is None else str(spill),
+    }
+    if spill is not None:
+        config["memory_limit"] = MEMORY
+    connection = duckdb.connect(":memory:", config=config)
     statements = ["create schema sent", "create schema sound", "create schema elsewhere"]
     statements.append("create table rejected (table_name varchar, line bigint)")
+    statements.append("create table held_back (table_name varchar, line bigint)")
     for definition in TABLES:
         name = definition.name
         statements.append(f"create table sent.{name} ({', '.join(_storage(definition))})")
-        statements.append(
-            f"create view sound.{name} as select * from sent.{name} as row where not exists ("
-            f"select 1 from rejected where rejected.table_name = '{name}' and rejected.line = row.source_line)"
-        )
+        statements.append(f"create view sound.{name} as select * from sent.{name}")
     statements.append(
         "create table sent.cell (table_name varchar, source_line bigint, column_name varchar, column_type varchar, "
         "was_refused boolean, text varchar)"
@@ -98,7 +113,7 @@ def insert(connection: duckdb.DuckDBPyConnection, target: str, rows: pl.DataFram
     """Append a frame to a table."""
     if rows.is_empty():
         return
-    connection.register(_INCOMING, rows.to_arrow())
+    connection.register(_INCOMING, rows.to_arrow(compat_level=pl.CompatLevel.newest()))
     connection.execute(f"insert into {target} select {columns} from {_INCOMING}")
     connection.unregister(_INCOMING)
 
@@ -138,7 +153,46 @@ def cells(definition: Table, frame: pl.DataFrame, gate: pl.DataFrame) -> pl.Data
 def reject(connection: duckdb.DuckDBPyConnection, table_name: str, lines: Sequence[int] | pl.Series) -> None:
     """Take rows out of ``sound.T``."""
     rows = pl.DataFrame({"table_name": table_name, "line": pl.Series(lines, dtype=pl.Int64)})
+    if rows.is_empty():
+        return
     insert(connection, "rejected", rows)
+    # Only now: most tables have no such row, and looking for one takes as long as a rule.
+    connection.execute(
+        f"create or replace view sound.{table_name} as "
+        f"select * from sent.{table_name} as row where not {_is_listed('rejected', table_name)}"
+    )
+
+
+def hold_back(connection: duckdb.DuckDBPyConnection, definition: Table, key: ForeignKey) -> None:
+    """Hold back the rows whose parent row was sent and is not accepted; those of the parent are settled."""
+    name, parent = definition.name, key.table
+    same = " and ".join(
+        f"parent.{theirs} = row.{ours}" for ours, theirs in zip(key.columns, key.parent_columns, strict=True)
+    )
+    has_key = " and ".join(f"row.{column} is not null" for column in key.columns)
+    out = held_out_condition(parent, row="parent")
+    connection.execute(
+        f"insert into held_back select '{name}', row.source_line from sent.{name} as row "
+        f"where {has_key} and not {held_out_condition(name)} "
+        f"and exists (select 1 from sent.{parent} as parent where {same} and {out}) "
+        f"and not exists (select 1 from sent.{parent} as parent where {same} and not {out})"
+    )
+
+
+def held_out_condition(table_name: str, *, row: str = "row") -> str:
+    """Render whether a row of ``sent.T`` is rejected or held back."""
+    parts = [_is_listed(where, table_name, row=row) for where in ("rejected", "held_back")]
+    return f"({' or '.join(parts)})"
+
+
+def _is_listed(where: str, table_name: str, *, row: str = "row") -> str:
+    return f"{row}.source_line in (select line from {where} where table_name = '{table_name}')"
+
+
+def lines_of(connection: duckdb.DuckDBPyConnection, where: str, table_name: str) -> pl.Series:
+    """List the lines of a table that are ``rejected`` or ``held_back``."""
+    query = f"select distinct line from {where} where table_name = ? order by line"
+    return query_frame(connection, query, [table_name])["line"].cast(pl.Int64)
 
 
 def persons(rows: Mapping[str, pl.Series] | pl.DataFrame) -> pl.DataFrame:

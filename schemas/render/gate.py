@@ -28,6 +28,13 @@ INTEGER_PATTERN = "-?[0-9]{1,9}"
 NUMBER_PATTERN = "-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]{1,3})?"
 DECIMAL_COMMA_PATTERN = "-?[0-9]+,[0-9]+"
 
+#: What a spreadsheet shows of a date in a cell that is formatted as a number: days since 1899-12-30.
+SERIAL_DATE_PATTERN = "[1-9][0-9]{4}(\\.[0-9]+)?"
+SERIAL_DATE_MESSAGE = (
+    "the serial number of a date in a spreadsheet, not a date in the form YYYY-MM-DD: "
+    "format the column as YYYY-MM-DD and save the file again"
+)
+
 #: Years outside are a slip of the keyboard; 9999 is a placeholder of some databases.
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
@@ -198,7 +205,10 @@ def gate_schema(definition: Table, *, only: str = "") -> DataFrameSchema:
 
 
 def _failures(definition: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """Run the schema; one row a rule and row number (from 0) that breaks it, in the order of the rules."""
+    """Run the schema; one row a rule and row number (from 0) that breaks it, in the order of the rules.
+
+    ``is_serial`` tells dates that a spreadsheet wrote as the number of a day.
+    """
     from pandera.config import ValidationDepth, config_context
 
     text = frame.select(definition.column_names)
@@ -220,14 +230,16 @@ def _column_failures(schema: DataFrameSchema, column: pl.Series) -> pl.DataFrame
     except SchemaErrors as errors:
         cases: pl.DataFrame = errors.failure_cases
     else:
-        return pl.DataFrame(schema={"rule": pl.String, "row": pl.Int64})
+        return pl.DataFrame(schema={"rule": pl.String, "row": pl.Int64, "is_serial": pl.Boolean})
     if cases["index"].has_nulls():
         raise TypeError(f"a check of {column.name} could not be made: the gate does not open for want of a verdict")
     bad = cases.select(
         "check_number", rule=pl.col("check"), value=distinct.to_series().gather(cases["index"].cast(pl.Int64))
     )
+    is_date = pl.col("rule").str.ends_with(".date")
+    bad = bad.with_columns(is_serial=is_date & pl.col("value").str.contains(f"^(?:{SERIAL_DATE_PATTERN})$"))
     rows = pl.DataFrame({"value": column}).with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64))
-    return rows.join(bad, on="value", nulls_equal=True).sort("check_number", "row").select("rule", "row")
+    return rows.join(bad, on="value", nulls_equal=True).sort("check_number", "row").select("rule", "row", "is_serial")
 
 
 def gate_violations(definition: Table, frame: pl.DataFrame) -> pl.DataFrame:
@@ -280,6 +292,6 @@ def gate_violations(definition: Table, frame: pl.DataFrame) -> pl.DataFrame:
             pl.lit(definition.name).alias("table"),
             "line",
             "column",
-            "message",
+            pl.when("is_serial").then(pl.lit(SERIAL_DATE_MESSAGE)).otherwise("message").alias("message"),
         )
     )

@@ -146,7 +146,7 @@ def test_loading_does_not_look_at_the_variables_of_the_session(registry: Registr
     send("P01", submission_id="a1", created_at="2020-06-01T00:00:00Z")
     send("P02", submission_id="b1", site_id="site-b")
     registry.connection.execute("set variable as_of = 'a1'")
-    claim = send("P02", submission_id="a2", created_at="2020-07-01T00:00:00Z")
+    claim = send("P01", "P02", submission_id="a2", created_at="2020-07-01T00:00:00Z")
     assert claim.violations["rule"].to_list() == ["patient.patient_id.claimed"]
 
 

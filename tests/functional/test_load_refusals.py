@@ -350,3 +350,35 @@ def test_a_submission_without_patients_does_not_empty_its_site(
     with pytest.raises(SubmissionRejected, match="the table patient has no rows"):
         load_submission(registry, nobody)
     assert registry.connection.execute("select count(*) from current.patient").fetchall() == [(1,)]
+
+
+def test_a_submission_of_which_no_patient_is_accepted_does_not_empty_its_site(
+    registry: Registry, make_submission: Make, patient: Make, follow_up: Make
+) -> None:
+    def write(number: int, **values: str) -> Path:
+        names = ["SECRET1", "SECRET2"]
+        made: Path = make_submission(
+            {"patient": [patient(name, **values) for name in names], "follow_up": [follow_up(name) for name in names]},
+            submission_id=f"s{number}",
+            created_at=f"2020-06-0{number}T10:00:00Z",
+        )
+        return made
+
+    # Nothing counts yet that could be lost: the site is told of every row.
+    assert load_submission(registry, write(1, sex="?")).exit_code == 3
+    assert load_submission(registry, write(2)).exit_code == 0
+    kept = sorted(registry.paths.submissions.iterdir())
+    with pytest.raises(SubmissionRejected) as caught:
+        load_submission(registry, write(3, sex="?", birth_year="1800"))
+    message = str(caught.value)
+    assert message.startswith(
+        "none of the 2 rows of patient.csv can be accepted, and all that the site sent before would count no longer: "
+        "2 rows, line 2 first: birth_year out of range"
+    )
+    assert "(patient.sex.code)" in message
+    assert "SECRET" not in message
+    assert caught.value.exit_code == 4
+    assert sorted(registry.paths.submissions.iterdir()) == kept
+    counting = registry.connection.execute("select patient_id from current.patient order by all").fetchall()
+    assert counting == [("SECRET1",), ("SECRET2",)]
+    assert load_submission(registry, write(4, birth_year="1980")).exit_code == 0

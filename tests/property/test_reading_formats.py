@@ -14,7 +14,7 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blinreg.registry.read_csv import read_csv
+from blinreg.registry.read_csv import csv_blocks, read_csv
 from blinreg.registry.read_parquet import read_parquet
 from blinreg.registry.read_xlsx import XlsxFile, read_xlsx
 from blinreg.schemas.model import Column, Table, Type
@@ -146,3 +146,15 @@ def test_sound_tables_come_back_from_workbooks(drawn: tuple[tuple[Table, list[Ro
         assert isinstance(frame, pl.DataFrame), frame
         assert frame.drop("source_line").rows() == rows
         assert frame["source_line"].to_list() == list(range(2, len(rows) + 2))
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    rows=st.lists(st.tuples(AWKWARD, *(st.none() | AWKWARD for _ in range(3))), max_size=12),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+    block_bytes=st.integers(1, 60),
+)
+def test_the_size_of_the_blocks_changes_nothing(rows: list[Row], line_end: str, block_bytes: int) -> None:
+    data = csv_text(ENROLMENT, rows, line_end).encode()
+    blocks = csv_blocks(ENROLMENT, "enrolment.csv", io.BytesIO(data), block_bytes=block_bytes)
+    assert pl.concat(blocks).equals(read_csv(ENROLMENT, "enrolment.csv", data))

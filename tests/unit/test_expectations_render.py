@@ -20,9 +20,10 @@ from blinreg.registry.quality.checked import CheckedSubmission
 from blinreg.registry.quality.engine import run_rules
 from blinreg.registry.quality.expectations import ExpectationsResult, run_expectations
 from blinreg.registry.quality.expectations.batches import Batch, Judgement, Step, made_batches
-from blinreg.registry.quality.expectations.checkpoint import quietly, run_checkpoint, suite
+from blinreg.registry.quality.expectations.checkpoint import run_checkpoint, suite
 from blinreg.registry.quality.expectations.column_rules import column_rules
 from blinreg.registry.quality.expectations.page import PLACES_SHOWN, expectations_page
+from blinreg.registry.quality.expectations.quiet import quietly
 from blinreg.registry.quality.staging import PERSON_SCHEMA
 from blinreg.registry.reading import SubmittedTable
 from blinreg.schemas.errors import BlinregError
@@ -251,8 +252,7 @@ def test_an_expectation_that_cannot_be_evaluated_is_an_error_without_a_value() -
 def test_an_expectation_is_met_within_its_limits(
     limits: Mapping[str, Any], n_checked: int, n_bad: int, *, is_met: bool
 ) -> None:
-    with quietly():
-        from blinreg.registry.quality.expectations.rule_expectation import ExpectRuleToHold
+    from blinreg.registry.quality.expectations.rule_expectation import ExpectRuleToHold
 
     expectation = ExpectRuleToHold(rule="patient.sex.code", bad="false", **limits)
     assert expectation.is_met(n_checked=n_checked, n_bad=n_bad) == is_met

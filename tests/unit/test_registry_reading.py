@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +11,7 @@ import pytest
 import xlsxwriter
 
 from blinreg.registry.canonical import canonical_text
-from blinreg.registry.read_csv import read_csv
+from blinreg.registry.read_csv import csv_blocks, read_csv
 from blinreg.registry.read_xlsx import XlsxFile, read_xlsx
 from blinreg.schemas.errors import SubmissionRejected
 from blinreg.schemas.tables import table
@@ -135,3 +136,42 @@ def test_a_table_that_does_not_begin_in_the_first_row_is_not_guessed(tmp_path: P
     book.close()
     result = read_xlsx([XlsxFile(definition=ENROLMENT, path=path.name, file=path)])["enrolment"]
     assert "line 1 has none of the 4 columns" in str(result)
+
+
+def in_blocks(data: bytes, block_bytes: int) -> list[tuple[object, ...]]:
+    blocks = csv_blocks(ENROLMENT, "enrolment.csv", io.BytesIO(data), block_bytes=block_bytes)
+    return [row for block in blocks for row in block.rows()]
+
+
+def test_a_file_is_read_in_blocks_with_the_lines_of_the_whole() -> None:
+    text = f'{HEADER}\r\na,b,c,d\r\n"e\nf",g,h,i\r\n\r\nj,"k ""x""",l,m'
+    expected = [("a", "b", "c", "d", 2), ("e\nf", "g", "h", "i", 3), ("j", 'k "x"', "l", "m", 6)]
+    for block_bytes in range(1, 40):
+        assert in_blocks(text.encode(), block_bytes) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"a,b,c,d\ne,f,g\nh,i,j,k\nl,m\n", r"line 3 has 3 fields and the header 4 \(2 such lines\)"),
+        (b"a,b,c,d\ne,f\xfc,g,h\n", "is not UTF-8 text: byte 55 on line 3"),
+        (b"a,b,c,d\ne,f\0,g,h\n", "line 3 holds a zero byte"),
+        (b'a,b,c,d\ne,f"x,g,h\n', "line 3: a quotation mark is opened and not closed"),
+        (b'a,b,c,d\ne,f"x"y,g,h\n', "line 3: a quotation mark inside a field"),
+        (b"a,b,c,d\ne,f\rx,g,h\n", "line 3: a carriage return inside a line"),
+    ],
+)
+def test_what_is_wrong_in_a_later_block_is_told_with_its_line(body: bytes, message: str) -> None:
+    data = HEADER.encode() + b"\n" + body
+    for block_bytes in (5, 50, 5000):
+        with pytest.raises(SubmissionRejected, match=message):
+            in_blocks(data, block_bytes)
+
+
+def test_a_mark_that_is_never_closed_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blinreg.registry.csv_records.MAXIMUM_RECORD_BYTES", 1000)
+    data = HEADER.encode() + b'\na,"b,c,d\n' + b"e,f,g,h\n" * 1000
+    with pytest.raises(SubmissionRejected, match="line 2: a quotation mark is opened and not closed"):
+        in_blocks(data, 100)
+    with pytest.raises(SubmissionRejected, match="line 2: a line without an end"):
+        in_blocks(HEADER.encode() + b"\n" + b"x" * 5000, 100)

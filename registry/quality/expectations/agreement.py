@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from blinreg.registry.quality.check import CheckedSubmission
+from blinreg.registry.quality.checked import CheckedSubmission
 from blinreg.registry.quality.engine import FINDING_SCHEMA, RESULT_SCHEMA
 from blinreg.schemas.rules import CELL, Severity, rule
 
@@ -99,13 +99,12 @@ def _on_accepted_rows(findings: pl.DataFrame, checked: CheckedSubmission) -> pl.
     """Leave out warnings about rows that were not accepted, as the check does."""
     warning = [rule_id for rule_id in findings["rule"].unique() if rule(rule_id).severity is Severity.WARN]
     is_warning = pl.col("rule").is_in(warning)
-    accepted = pl.concat(
-        table.accepted.select(
-            pl.lit(table.source.definition.name).alias("table"), pl.col("source_line").cast(pl.Int64).alias("line")
-        )
+    out = pl.concat(
+        pl.DataFrame({"line": lines}).select(pl.lit(table.name).alias("table"), pl.col("line").cast(pl.Int64))
         for table in checked.tables
+        for lines in (table.quarantined, table.held_back)
     )
-    told = findings.filter(is_warning).join(accepted, on=["table", "line"], how="semi")
+    told = findings.filter(is_warning).join(out, on=["table", "line"], how="anti")
     return pl.concat([findings.filter(~is_warning), told])
 
 

@@ -1,28 +1,38 @@
 """What is judged by which rules: the steps of a check, each as batches of rows with their rules.
 
-The rows are staged as the rules found them. Other rows than the bad ones take part in a verdict, so that
-a row that was rejected in an earlier step must be gone from a later one, as it was in the check.
+The rows are where the check left them. Other rows than the bad ones take part in a verdict, so that a
+row that was rejected in an earlier step must be gone from a later one, as it was in the check.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 import duckdb
 import polars as pl
 
-from blinreg.registry.quality.check import CheckedSubmission, CheckedTable, SubmissionContext
-from blinreg.registry.quality.engine import is_related, make_contexts
+from blinreg.registry.quality.checked import CheckedSubmission
+from blinreg.registry.quality.engine import is_related
 from blinreg.registry.quality.expectations.column_rules import column_rules
-from blinreg.registry.quality.staging import CELL_SCHEMA, cells, database, insert, persons, reject, stage
+from blinreg.registry.quality.staging import insert
 from blinreg.schemas.rules import CELL, CONTEXTS, RULES, Context, Rule, Severity
-from blinreg.schemas.rules.sql import SubmissionFacts, contexts_of, is_checked, verdict
+from blinreg.schemas.rules.sql import SubmissionFacts, context_table, contexts_of, is_checked, verdict
+from blinreg.schemas.tables import TABLES
+
+#: Rows that a step was given, in what the contexts of the rules are read from.
+_SOUND = re.compile(r"\bsound\.")
 
 #: How a rule says where a row is.
 _LINE = "source_line"
 _CELL = "struct_pack(line := source_line, table_name := table_name, column_name := column_name)"
+
+
+#: Schemas that are made beside those of the check.
+_SCHEMAS = ("written", "related", "related_warnings", "batch")
 
 
 class Step(StrEnum):
@@ -85,90 +95,89 @@ class Batch:
         return f"batch.{self.table}_{self.step.value}"
 
 
-def make_batches(
-    checked: CheckedSubmission, context: SubmissionContext
-) -> tuple[duckdb.DuckDBPyConnection, tuple[Batch, ...]]:
-    """Stage a submission step by step.
+@contextmanager
+def made_batches(
+    checked: CheckedSubmission, facts: SubmissionFacts
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, tuple[Batch, ...]]]:
+    """Put the rows of every batch beside those of the check; they are gone afterwards.
 
     Parameters
     ----------
     checked : CheckedSubmission
         The submission after the rules.
-    context : SubmissionContext
-        What the rules knew beside its rows.
+    facts : SubmissionFacts
+        What the rules knew of it.
 
-    Returns
-    -------
+    Yields
+    ------
     tuple
-        A database with the rows of every batch, to be closed by the caller, and the batches.
+        The database of the check, and the batches.
     """
-    connection = database()
+    connection = checked.tables[0].connection.cursor()
     try:
-        return connection, tuple(_batches(connection, checked, context))
-    except BaseException:
+        for name in _SCHEMAS:
+            connection.execute(f"create schema {name}")
+        yield connection, tuple(_batches(connection, checked, facts))
+    finally:
+        for name in reversed(_SCHEMAS):
+            connection.execute(f"drop schema if exists {name} cascade")
         connection.close()
-        raise
 
 
 def _batches(
-    connection: duckdb.DuckDBPyConnection, checked: CheckedSubmission, context: SubmissionContext
+    connection: duckdb.DuckDBPyConnection, checked: CheckedSubmission, facts: SubmissionFacts
 ) -> Iterator[Batch]:
-    names = tuple(table.source.definition.name for table in checked.tables)
-    facts = SubmissionFacts(
-        site_id=context.site_id,
-        created_date=context.created_date,
-        data_cutoff_date=context.data_cutoff_date,
-        sent_tables=names,
-    )
-    rules = [rule for rule in RULES if rule.predicate and rule.table in {CELL, *names}]
+    rules = [rule for rule in RULES if rule.predicate and rule.table in {CELL, *facts.sent_tables}]
     related = [rule for rule in rules if is_related(rule)]
-    own = [rule for rule in rules if not is_related(rule)]
-    connection.execute("create schema written; create schema batch")
-    _stage(connection, checked, context)
     for table in checked.tables:
         definition = table.source.definition
-        yield _batch(
-            connection, column_rules(definition), facts, step=Step.COLUMNS, relation=f"written.{definition.name}"
+        relation = f"written.{definition.name}"
+        columns = ", ".join([*definition.column_names, "source_line"])
+        connection.execute(
+            f"create table {relation} ({', '.join(f'{name} varchar' for name in definition.column_names)}, "
+            "source_line bigint)"
         )
+        for block in table.source.blocks():
+            insert(connection, relation, block, columns)
+        yield _batch(connection, column_rules(definition), facts, step=Step.COLUMNS, schema="written")
+    own = [rule for rule in rules if not is_related(rule)]
     yield from _by_table(connection, own, facts, step=Step.ROWS, schema="sent")
-    _reject(connection, checked.violations, of_related=False)
-    make_contexts(connection, related)
     rejecting = [rule for rule in related if rule.severity is not Severity.WARN]
-    yield from _by_table(connection, rejecting, facts, step=Step.RELATED, schema="sound")
-    _reject(connection, checked.violations, of_related=True)
     warning = [rule for rule in related if rule.severity is Severity.WARN]
-    make_contexts(connection, warning)
-    yield from _by_table(connection, warning, facts, step=Step.RELATED_WARNINGS, schema="sound")
+    # The rules of the first of these do not see what those before rejected, those of the second not what it did.
+    ids_before = [rule.id for rule in RULES if not is_related(rule)]
+    for step, of_step, before in ((Step.RELATED, rejecting, ids_before), (Step.RELATED_WARNINGS, warning, None)):
+        _leave(connection, checked, schema=step.value, rejected_by=before)
+        _make_contexts(connection, of_step, schema=step.value)
+        yield from _by_table(connection, of_step, facts, step=step, schema=step.value)
 
 
-def _stage(connection: duckdb.DuckDBPyConnection, checked: CheckedSubmission, context: SubmissionContext) -> None:
-    texts = [CELL_SCHEMA.to_frame()]
-    for table in checked.tables:
-        definition, frame = table.source.definition, table.source.frame
-        stage(connection, definition, table.typed)
-        columns = ", ".join(f"{name} varchar" for name in definition.column_names)
-        connection.execute(f"create table written.{definition.name} ({columns}, source_line bigint)")
-        insert(connection, f"written.{definition.name}", frame, ", ".join([*definition.column_names, "source_line"]))
-        texts.append(cells(definition, frame, _refused_cells(table, checked.violations)))
-    insert(connection, f"sent.{CELL}", pl.concat(texts))
-    insert(connection, "elsewhere.claimed", pl.DataFrame({"patient_id": context.claimed}))
-    insert(connection, "elsewhere.person", persons(context.persons))
+def _leave(
+    connection: duckdb.DuckDBPyConnection,
+    checked: CheckedSubmission,
+    *,
+    schema: str,
+    rejected_by: Sequence[str] | None,
+) -> None:
+    """Make the rows that are left after some rules, or after all, as views of a schema."""
+    found = checked.violations.filter(pl.col("severity") == Severity.REJECT_ROW.value)
+    if rejected_by is not None:
+        found = found.filter(pl.col("rule").is_in(rejected_by))
+    connection.execute(f"create table {schema}.rejected (table_name varchar, line bigint)")
+    insert(connection, f"{schema}.rejected", found.select("table", pl.col("line").cast(pl.Int64)).unique())
+    for definition in TABLES:
+        name = definition.name
+        connection.execute(
+            f"create view {schema}.{name} as select * from sent.{name} as row where row.source_line not in "
+            f"(select line from {schema}.rejected where table_name = '{name}')"
+        )
 
 
-def _refused_cells(table: CheckedTable, violations: pl.DataFrame) -> pl.DataFrame:
-    """Give what the gate found in a table: the findings of the rules on its columns."""
-    rule_ids = [rule.id for rule in column_rules(table.source.definition)]
-    return violations.filter(pl.col("rule").is_in(rule_ids))
-
-
-def _reject(connection: duckdb.DuckDBPyConnection, violations: pl.DataFrame, *, of_related: bool) -> None:
-    """Take out of ``sound`` the rows that were rejected by rules that look beyond their row, or by the others."""
-    related = [rule.id for rule in RULES if is_related(rule)]
-    found = violations.filter(
-        pl.col("severity") == Severity.REJECT_ROW.value, pl.col("rule").is_in(related) == of_related
-    )
-    for name, part in found.group_by("table"):
-        reject(connection, str(name[0]), part["line"].unique())
+def _make_contexts(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], *, schema: str) -> None:
+    """Make what the rules read of other rows, out of the rows that their step was given."""
+    needed = {context.name: context for rule in rules for context in contexts_of(rule, CONTEXTS)}
+    for context in needed.values():
+        connection.execute(_SOUND.sub(f"{schema}.", context_table(context)))
 
 
 def _by_table(
@@ -176,7 +185,7 @@ def _by_table(
 ) -> Iterator[Batch]:
     for name in dict.fromkeys(rule.table for rule in rules):
         of_table = [rule for rule in rules if rule.table == name]
-        yield _batch(connection, of_table, facts, step=step, relation=f"{schema}.{name}")
+        yield _batch(connection, of_table, facts, step=step, schema=schema)
 
 
 def _batch(
@@ -185,7 +194,7 @@ def _batch(
     facts: SubmissionFacts,
     *,
     step: Step,
-    relation: str,
+    schema: str,
 ) -> Batch:
     """Put the rows of a batch where they stay as they are now, with what the rules read of other rows."""
     columns = ["judged_row.*"]
@@ -201,7 +210,7 @@ def _batch(
     batch = Batch(table=rules[0].table, step=step, judgements=tuple(judgements))
     kind = "table" if used else "view"
     connection.execute(
-        f"create {kind} {batch.relation} as select {', '.join(columns)} from {relation} as judged_row\n"
+        f"create {kind} {batch.relation} as select {', '.join(columns)} from {schema}.{batch.table} as judged_row\n"
         + "\n".join(_joins(used))
     )
     return batch

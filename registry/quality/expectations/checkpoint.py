@@ -5,10 +5,7 @@ Great Expectations is imported when it is needed, and is told first to say nothi
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from blinreg.registry.quality.expectations.batches import Batch, Judgement
+from blinreg.registry.quality.expectations.quiet import quietly
 from blinreg.schemas.errors import BlinregError
 from blinreg.schemas.rules import Severity
 
@@ -32,9 +30,6 @@ if TYPE_CHECKING:
 
 #: Name of the checkpoint.
 CHECKPOINT = "quality_rules"
-
-#: Read by Great Expectations when it is imported.
-_TELEMETRY = "GX_ANALYTICS_ENABLED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +80,8 @@ def run_checkpoint(connection: duckdb.DuckDBPyConnection, batches: Sequence[Batc
             context = _context()
             source = _source(context, address, batches)
             definitions = [_validation(context, source, batch) for batch in batches]
-            checkpoint = context.checkpoints.add(gx.Checkpoint(name=CHECKPOINT, validation_definitions=definitions))
+            # Running adds it to the project; what adding gives back would read every suite again.
+            checkpoint = gx.Checkpoint(name=CHECKPOINT, validation_definitions=definitions)
             ran = list(checkpoint.run().run_results.values())
         _require_evaluated(ran)
         return CheckpointRun(
@@ -134,15 +130,6 @@ def expectation(judgement: Judgement) -> ExpectRuleToHold:
         )
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Keep Great Expectations from calling home, and its own warnings from the user."""
-    os.environ[_TELEMETRY] = "false"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _context() -> EphemeralDataContext:
     """Open a project that is in memory only."""
     import great_expectations as gx
@@ -172,10 +159,10 @@ def _source(context: EphemeralDataContext, address: str, batches: Sequence[Batch
 
 
 def _validation(context: EphemeralDataContext, source: SQLDatasource, batch: Batch) -> ValidationDefinition:
-    import great_expectations as gx
+    from blinreg.registry.quality.expectations.staged_validation import StagedValidation
 
     return context.validation_definitions.add(
-        gx.ValidationDefinition(
+        StagedValidation(
             name=batch.name,
             data=source.get_asset(batch.name).get_batch_definition(batch.name),
             suite=context.suites.add(suite(batch)),

@@ -30,6 +30,7 @@ class Line:
 
     rule: str
     title: str
+    columns: str
     consequence: str
     is_met: bool
     n_checked: int
@@ -39,6 +40,14 @@ class Line:
     reason: str
     sql: str
     places: str
+
+    @property
+    def state(self) -> str:
+        """Whether it is met, by how many bad rows."""
+        if not self.n_bad:
+            return "✓ no row" if self.is_met else "✗ too few rows"
+        rows = f"{self.n_bad:,} row{'s' if self.n_bad > 1 else ''}"
+        return f"✓ {rows}, allowed" if self.is_met else f"✗ {rows}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +92,7 @@ def _line(each: Mapping[str, Any]) -> Line:
     return Line(
         rule=config["kwargs"]["rule"],
         title=config["description"],
+        columns=", ".join(meta["columns"]),
         consequence=_CONSEQUENCES[meta["consequence"]],
         is_met=each["success"],
         n_checked=found["n_checked"],

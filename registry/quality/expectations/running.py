@@ -15,15 +15,15 @@ from blinreg.registry.ledger import read_ledger
 from blinreg.registry.loading import load_submission
 from blinreg.registry.manifest import MANIFEST_NAME, Manifest, parse_manifest
 from blinreg.registry.originals import read_manifest_file
-from blinreg.registry.quality.check import CheckedSubmission, SubmissionContext
-from blinreg.registry.quality.elsewhere import patients_elsewhere, persons_elsewhere
+from blinreg.registry.quality.checked import CheckedSubmission
 from blinreg.registry.quality.expectations.agreement import counts_of, disagreements, findings_of
-from blinreg.registry.quality.expectations.batches import make_batches
+from blinreg.registry.quality.expectations.batches import made_batches
 from blinreg.registry.quality.expectations.checkpoint import CHECKPOINT, CheckpointRun, run_checkpoint
 from blinreg.registry.quality.expectations.page import expectations_page
 from blinreg.registry.quality.scratch import ledger_before, scratch_registry
 from blinreg.registry.store import Registry
 from blinreg.schemas.errors import BlinregError, SubmissionRejected
+from blinreg.schemas.rules.sql import SubmissionFacts
 
 Progress = Callable[[str], None]
 
@@ -100,7 +100,7 @@ class ExpectationsResult:
 
 
 def run_expectations(
-    checked: CheckedSubmission, context: SubmissionContext, *, submission_id: str, is_synthetic: bool
+    checked: CheckedSubmission, facts: SubmissionFacts, *, submission_id: str, is_synthetic: bool
 ) -> ExpectationsResult:
     """Run the rules through Great Expectations on a submission that was checked.
 
@@ -108,8 +108,8 @@ def run_expectations(
     ----------
     checked : CheckedSubmission
         The submission after the rules.
-    context : SubmissionContext
-        What the rules knew beside its rows.
+    facts : SubmissionFacts
+        What the rules knew of it.
     submission_id : str
         The submission.
     is_synthetic : bool
@@ -120,11 +120,8 @@ def run_expectations(
     BlinregError
         If an expectation cannot be evaluated.
     """
-    connection, batches = make_batches(checked, context)
-    try:
+    with made_batches(checked, facts) as (connection, batches):
         run = run_checkpoint(connection, batches)
-    finally:
-        connection.close()
     counts, findings = counts_of(run.results), findings_of(run.results)
     return ExpectationsResult(
         submission_id=submission_id,
@@ -171,17 +168,18 @@ def _expect(base: Registry | None, folder: Path, manifest: Manifest, progress: P
     received = () if base is None else read_ledger(base.cursor())
     ledger = ledger_before(received, manifest)
     with scratch_registry(base, ledger, manifest.site_id) as scratch:
-        context = SubmissionContext(
+        progress("reading the rows for Great Expectations")
+        checked = _checked(scratch, folder)
+        facts = SubmissionFacts(
             site_id=manifest.site_id,
             created_date=manifest.created_date,
             data_cutoff_date=manifest.data_cutoff_date,
-            claimed=patients_elsewhere(scratch.cursor(), manifest.site_id),
-            persons=persons_elsewhere(scratch.cursor(), manifest.site_id),
+            sent_tables=tuple(table.name for table in checked.tables),
         )
-        progress("reading the rows for Great Expectations")
-        checked = _checked(scratch, folder)
-    progress("running Great Expectations")
-    return run_expectations(checked, context, submission_id=manifest.submission_id, is_synthetic=manifest.is_synthetic)
+        progress("running Great Expectations")
+        return run_expectations(
+            checked, facts, submission_id=manifest.submission_id, is_synthetic=manifest.is_synthetic
+        )
 
 
 def _checked(scratch: Registry, folder: Path) -> CheckedSubmission:
