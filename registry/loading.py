@@ -145,8 +145,25 @@ def load_submission(
         )
     progress = on_progress or _silent
     originals = Originals(registry.paths.submissions)
+    # A process that was killed may have left rows and files.
     originals.sweep()
+    shutil.rmtree(registry.paths.rules_spill, ignore_errors=True)
     draft = _draft(registry, actor or getpass.getuser())
+    try:
+        checked = _received_and_checked(
+            registry, folder, originals, draft, progress=progress, on_checked=on_checked or _silent
+        )
+        if isinstance(checked, LoadResult):
+            return checked
+        return _store(registry, *checked, originals, progress, is_derived=is_derived)
+    finally:
+        shutil.rmtree(registry.paths.rules_spill, ignore_errors=True)
+
+
+def _received_and_checked(
+    registry: Registry, folder: Path, originals: Originals, draft: LedgerRow, *, progress: Progress, on_checked: Checked
+) -> LoadResult | tuple[Received, CheckedSubmission]:
+    """Decide on a submission; a result if its content counts already."""
     text = b""
     try:
         text = read_manifest_file(folder, MANIFEST_NAME)
@@ -158,7 +175,7 @@ def load_submission(
             originals.discard()
             return _unchanged(registry, manifest.site_id)
         checked = _check(registry, received, progress)
-        (on_checked or _silent)(checked)
+        on_checked(checked)
         refuse_whole(checked)
         refuse_nobody(manifest)
         if _has_rows(registry, manifest.site_id):
@@ -171,7 +188,7 @@ def load_submission(
         originals.discard()
         raise
     originals.settle()
-    return _store(registry, received, checked, originals, progress, is_derived=is_derived)
+    return received, checked
 
 
 def load_submissions(
@@ -289,8 +306,6 @@ def _with_manifest(draft: LedgerRow, manifest: Manifest) -> LedgerRow:
 def _check(registry: Registry, received: Received, progress: Progress) -> CheckedSubmission:
     manifest = received.manifest
     tables = read_tables(manifest, received.kept)
-    # A process that was killed may have left rows there.
-    shutil.rmtree(registry.paths.rules_spill, ignore_errors=True)
     context = SubmissionContext(
         site_id=manifest.site_id,
         created_date=manifest.created_date,

@@ -127,7 +127,7 @@ def check_submission(
         With what is wrong in every file that is not as agreed, not in the first only.
     """
     progress = on_progress or _silent
-    connection = database(context.spill)
+    connection = database(context.spill, n_rows=sum(table.file.rows for table in tables))
     try:
         gated = _staged(connection, tables, context, progress)
         progress("checking rows")

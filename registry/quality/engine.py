@@ -26,8 +26,9 @@ from blinreg.schemas.rules.sql import (
 
 T = TypeVar("T")
 
-#: Sessions at once.
+#: Sessions at once, and rows of a table from which on there is one.
 _N_SESSIONS = 2
+_LARGE_ROWS = 1_000_000
 
 #: Columns of what is found: the rule, and where the bad row is.
 FINDING_SCHEMA = pl.Schema({"rule": pl.String(), "table": pl.String(), "line": pl.Int64(), "column": pl.String()})
@@ -112,10 +113,14 @@ def run_rules(
 def _in_parallel(
     connection: duckdb.DuckDBPyConnection, parts: Sequence[Callable[[duckdb.DuckDBPyConnection], T]]
 ) -> list[T]:
-    """Run parts, each in a session of its own: DuckDB gives a table of few rows to one processor only."""
+    """Run parts, each in a session of its own: DuckDB gives a table of few rows to one processor only.
+
+    A large one it shares out itself, and memory is for one such table at a time.
+    """
+    largest = connection.execute("select coalesce(max(estimated_size), 0) from duckdb_tables()").fetchall()[0][0]
     sessions = [connection.cursor() for _ in parts]
     try:
-        with ThreadPoolExecutor(max_workers=_N_SESSIONS) as pool:
+        with ThreadPoolExecutor(max_workers=_N_SESSIONS if largest < _LARGE_ROWS else 1) as pool:
             return list(pool.map(lambda part, session: part(session), parts, sessions))
     finally:
         for session in sessions:

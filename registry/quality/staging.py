@@ -8,6 +8,7 @@ a folder beside the registry.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -42,25 +43,36 @@ _FREE_TEXT_PATTERN = "[^\\r\\n]{1,80}"
 #: What the rules may hold in memory.
 MEMORY = "1500MB"
 
+#: More rows than these are put into a file.
+ROWS_IN_MEMORY = 2_000_000
+
 _INCOMING = "incoming_rows"
 
 
-def database(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+def database(spill: Path | None = None, *, n_rows: int = 0) -> duckdb.DuckDBPyConnection:
     """Open an empty database with the tables that the rules read.
 
     Parameters
     ----------
     spill : Path, optional
         Folder for what does not fit into ``MEMORY``; without it everything has to.
+    n_rows : int
+        How many rows are to come. Many are put into a file in that folder, where they take a tenth of the space
+        that they would take in memory.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        "temp_directory": "" if spill is None else str(spill),
+        "temp_directory": "" if spill is None else str(spill / "memory"),
     }
+    where = ":memory:"
     if spill is not None:
         config["memory_limit"] = MEMORY
-    connection = duckdb.connect(":memory:", config=config)
+        if n_rows > ROWS_IN_MEMORY:
+            spill.mkdir()
+            # Of another name each time: DuckDB would give the database that is still open under the same one.
+            where = str(spill / f"{uuid.uuid4().hex}.duckdb")
+    connection = duckdb.connect(where, config=config)
     statements = ["create schema sent", "create schema sound", "create schema elsewhere"]
     statements.append("create table rejected (table_name varchar, line bigint)")
     statements.append("create table held_back (table_name varchar, line bigint)")
