@@ -37,6 +37,7 @@ bench: $(STAMP)  ## speed and memory against R and lifelines, some minutes (BENC
 render: $(STAMP)  ## write again the files that come from schemas/ and from the published numbers
 	@$(BIN)/python -m blinreg.schemas.render
 	@$(BIN)/python -m blinreg.analyses.plans.render_published analyses/plans/published_realworld_2020.csv synthetic/targets/realworld_2020.csv synthetic/targets/realworld_2020_conflicts.csv
+	@$(BIN)/python -m blinreg.analyses.plans.render_reference
 	@$(BIN)/python docs/guard_plans.py
 
 format: $(STAMP)  ## format the code

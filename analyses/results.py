@@ -1,14 +1,14 @@
-"""Writing results: Parquet and JSON of the same tables, SVG and PNG, and hashes of every file.
+"""Writing results: Parquet, CSV and JSON of the same tables, SVG and PNG, and hashes of every file.
 
 The same results are the same bytes: keys are sorted, and no file holds a time, a path
-or a database.
+or a database. A file appears under its name when it is whole, or not at all.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -18,12 +18,16 @@ import polars as pl
 
 from blinreg.analyses.disclosure import DisclosureGate, ReleasedFigure, ReleasedTable
 from blinreg.schemas.errors import UsageError
+from blinreg.schemas.spreadsheet_csv import write_for_people
 
 RESULTS, FIGURES, MANIFEST = "results", "figures", "run_manifest.json"
+#: Before and after the name of a file that is being written.
+_PARTIAL = (".", ".partial")
+_SUFFIXES = {".parquet", ".csv", ".json", ".toml", ".svg", ".png"}
 
 
-def prepare_folder(out: Path) -> None:
-    """Make the folder of a run; the results of an earlier run are removed.
+def open_folder(out: Path) -> None:
+    """Make the folder of a run, or take that of an earlier one; its manifest says "unfinished" from now on.
 
     Raises
     ------
@@ -40,12 +44,20 @@ def prepare_folder(out: Path) -> None:
     try:
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-            for file in folder.iterdir():
-                if file.suffix in {".parquet", ".json", ".svg", ".png"}:
-                    file.unlink()
-        (out / MANIFEST).unlink(missing_ok=True)
+            for file in folder.glob("".join((_PARTIAL[0], "*", _PARTIAL[1]))):
+                file.unlink()
     except OSError as error:
-        raise UsageError(f"{out} cannot be written ({error.strerror})", next_step="name another folder") from error
+        raise _cannot_write(out, error) from error
+    write_json(out, MANIFEST, {"state": "unfinished"})
+
+
+def remove_others(out: Path, files: Iterable[str]) -> None:
+    """Remove what an earlier run left among results and figures and this one did not write."""
+    wanted = {out / file for file in files}
+    for folder in (out / RESULTS, out / FIGURES):
+        for file in folder.iterdir():
+            if file.suffix in _SUFFIXES and file not in wanted:
+                file.unlink()
 
 
 def table_file(name: str) -> str:
@@ -59,23 +71,44 @@ def table_file(name: str) -> str:
     return f"{RESULTS}/{name}.parquet"
 
 
+def csv_file(name: str, gate: DisclosureGate) -> str:
+    """Name the file of a table as CSV: nothing in it can say that the data are synthetic, so its name does.
+
+    Examples
+    --------
+    >>> from blinreg.analyses.disclosure import open_gate
+    >>> csv_file("os_rr", open_gate(is_synthetic=True))
+    'results/os_rr.synthetic.csv'
+    """
+    return f"{RESULTS}/{name}{'.synthetic' if gate.is_synthetic else ''}.csv"
+
+
 def figure_file(name: str) -> str:
     """Name the file of a figure, relative to the folder of the run."""
     return f"{FIGURES}/{name}.svg"
 
 
-def write_table(out: Path, table: ReleasedTable, gate: DisclosureGate) -> str:
-    """Write a released table as Parquet; its metadata say what the data are.
+def picture_file(name: str) -> str:
+    """Name the file of a figure as PNG, relative to the folder of the run."""
+    return f"{FIGURES}/{name}.png"
+
+
+def write_table(out: Path, table: ReleasedTable, gate: DisclosureGate) -> list[str]:
+    """Write a released table as Parquet, whose metadata say what the data are, and as CSV.
 
     Returns
     -------
-    str
-        The file, relative to `out`.
+    list of str
+        The files, relative to `out`.
     """
-    file = table_file(table.name)
+    parquet, text = table_file(table.name), csv_file(table.name, gate)
     metadata = {"blinreg.data": gate.mark, "blinreg.notice": gate.notice}
-    table.frame.write_parquet(out / file, compression="zstd", statistics=False, metadata=metadata)
-    return file
+    write_whole(
+        out / parquet,
+        lambda path: table.frame.write_parquet(path, compression="zstd", statistics=False, metadata=metadata),
+    )
+    write_whole(out / text, lambda path: write_for_people(table.frame, path))
+    return [parquet, text]
 
 
 def write_figure(out: Path, figure: ReleasedFigure) -> list[str]:
@@ -86,18 +119,38 @@ def write_figure(out: Path, figure: ReleasedFigure) -> list[str]:
     list of str
         The files, relative to `out`.
     """
-    svg = figure_file(figure.name)
-    png = svg.removesuffix(".svg") + ".png"
-    (out / svg).write_text(figure.svg, encoding="utf-8", newline="\n")
-    (out / png).write_bytes(figure.png)
+    svg, png = figure_file(figure.name), picture_file(figure.name)
+    write_text(out / svg, figure.svg)
+    write_whole(out / png, lambda path: path.write_bytes(figure.png))
     return [svg, png]
 
 
 def write_json(out: Path, file: str, content: Mapping[str, Any]) -> str:
     """Write JSON with sorted keys; what JSON cannot say (infinity) is null."""
     text = json.dumps(_plain(content), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-    (out / file).write_text(text + "\n", encoding="utf-8", newline="\n")
+    write_text(out / file, text + "\n")
     return file
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text whole or not at all."""
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Have a file written aside, and give it its name when it is whole.
+
+    Raises
+    ------
+    UsageError
+        It cannot be written; what stood there before stands there still.
+    """
+    partial = path.with_name(path.name.join(_PARTIAL))
+    try:
+        write(partial)
+        partial.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
 
 
 def frame_as_json(frame: pl.DataFrame) -> dict[str, Any]:
@@ -111,9 +164,13 @@ def frame_as_json(frame: pl.DataFrame) -> dict[str, Any]:
     return {"columns": frame.columns, "rows": frame.to_dicts()}
 
 
-def file_hashes(out: Path, files: list[str]) -> dict[str, str]:
+def file_hashes(out: Path, files: Iterable[str]) -> dict[str, str]:
     """Hash files by content, sha256."""
     return {file: sha256((out / file).read_bytes()).hexdigest() for file in sorted(files)}
+
+
+def _cannot_write(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path} cannot be written ({error.strerror})", next_step="name another folder")
 
 
 def _plain(value: Any) -> Any:

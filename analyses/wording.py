@@ -130,6 +130,22 @@ def months(days: float | None) -> str:
     return NOT_REACHED if days is None or isnan(days) else f"{days / DAYS_PER_MONTH:.1f}"
 
 
+def time_point(days: float) -> str:
+    """Name a time chosen beforehand: whole or half months as such, others by their day.
+
+    Examples
+    --------
+    >>> time_point(12 * DAYS_PER_MONTH), time_point(1.5 * DAYS_PER_MONTH), time_point(100)
+    ('12 months', '1.5 months', 'day 100')
+    >>> time_point(DAYS_PER_MONTH)
+    '1 month'
+    """
+    halves = 2 * days / DAYS_PER_MONTH
+    if abs(halves - round(halves)) > 1e-9:
+        return f"day {days:g}"
+    return "1 month" if round(halves) == 2 else f"{round(halves) / 2:g} months"
+
+
 def months_interval(days: float | None, lower: float | None, upper: float | None) -> str:
     """Format a median time with its limits, in months.
 

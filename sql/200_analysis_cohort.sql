@@ -5,8 +5,9 @@
 --         staging.treatment_cycle, staging.drug_exposure, staging.line_of_therapy
 -- rule:   the state of the patient (performance, blood, marrow, disease sites) comes from the baseline of
 --         blinatumomab_start if it was assessed by the index date; history comes from it whenever it was written down.
---         A recorded allogeneic transplant before the index date outweighs a baseline that says no. CNS history is no
---         only if diagnosis, first dose and every earlier event of the disease say no.
+--         A recorded allogeneic transplant before the index date outweighs a baseline that says no. Earlier lines are
+--         those of the baseline or, if it does not say, the lines numbered before that of blinatumomab. CNS history is
+--         no only if diagnosis, first dose and every earlier event of the disease say no.
 -- source: 2020 multicenter real-world study, Table 1.
 create or replace table analysis.cohort as
 with baseline as (
@@ -84,8 +85,20 @@ earlier_inotuzumab as (
             and inotuzumab.start_date < first_dose.index_date
 ),
 
+earlier_line as (
+    select
+        patient_id,
+        min(line_number) - 1 as n_lines
+    from staging.line_of_therapy
+    where regimen like '%blinatumomab%'
+    group by patient_id
+),
+
 tki as (
-    select distinct drug.patient_id
+    select
+        drug.patient_id,
+        count(distinct drug.agent) as n_agents,
+        min(drug.agent) as agent
     from derived.first_dose
     inner join staging.drug_exposure as drug
         on
@@ -93,6 +106,7 @@ tki as (
             and drug.start_date <= first_dose.index_date
             and (drug.stop_date is null or drug.stop_date >= first_dose.index_date)
     where drug.agent_class = 'tki'
+    group by drug.patient_id
 ),
 
 known as (
@@ -120,12 +134,19 @@ known as (
         coalesce(earlier_event.has_cns_not_excluded, 0) as has_cns_not_excluded,
         case when baseline.is_state_known then baseline.extramedullary_disease end as extramedullary_disease,
         baseline.n_prior_lines,
+        coalesce(baseline.n_prior_lines, earlier_line.n_lines) as n_earlier_lines,
         case when earlier_transplant.patient_id is not null then 'yes' else baseline.prior_allo_hct end
             as prior_allo_hct,
         baseline.primary_refractory,
         baseline.cr1_duration_days,
         case when earlier_inotuzumab.patient_id is not null then 1 else 0 end as prior_inotuzumab,
         case when tki.patient_id is not null then 1 else 0 end as tki_at_start,
+        case
+            when tki.patient_id is null then 'none'
+            when tki.n_agents > 1 then 'several'
+            when tki.agent in ('imatinib', 'dasatinib', 'nilotinib', 'bosutinib', 'ponatinib') then tki.agent
+            else 'other'
+        end as tki_agent_at_start,
         patient.registration_date
     from derived.first_dose
     inner join staging.patient as patient on first_dose.patient_id = patient.patient_id
@@ -133,6 +154,7 @@ known as (
     left join earlier_event on first_dose.patient_id = earlier_event.patient_id
     left join earlier_transplant on first_dose.patient_id = earlier_transplant.patient_id
     left join earlier_inotuzumab on first_dose.patient_id = earlier_inotuzumab.patient_id
+    left join earlier_line on first_dose.patient_id = earlier_line.patient_id
     left join tki on first_dose.patient_id = tki.patient_id
 )
 
@@ -161,12 +183,15 @@ select
         when cns_at_diagnosis = 'no' and cns_disease = 'no' and has_cns_not_excluded = 0 then 'no'
         else 'unknown'
     end as cns_history,
+    has_cns_event as cns_at_earlier_event,
     extramedullary_disease,
     n_prior_lines,
+    n_earlier_lines,
     prior_allo_hct,
     primary_refractory,
     cr1_duration_days,
     prior_inotuzumab,
     tki_at_start,
+    tki_agent_at_start,
     registration_date
 from known;

@@ -1,29 +1,18 @@
 -- analysis.toxicity
 -- what:   Highest grade of each category of toxicity in each period.
 -- grain:  one row a patient, category, grade scale and period
--- inputs: derived.toxicity_period, derived.toxicity_category, derived.first_dose, staging.adverse_event,
---         staging.toxicity_assessment
+-- inputs: derived.toxicity_period, derived.toxicity_event, derived.first_dose, staging.toxicity_assessment
 -- rule:   scales are never pooled. A patient stated to be assessable who has no event of the category in the period has
 --         one row with the scale no_event, so that denominators can be counted from the rows. An event without a grade
 --         is counted as an event and has no grade.
 -- source: 2020 multicenter real-world study, Table 3 (evaluable patients 236, 236, 238).
 create or replace table analysis.toxicity as
-with period as (
-    select
-        patient_id,
-        period,
-        assessed_period,
-        first_day,
-        last_day
-    from derived.toxicity_period
-),
-
-patient_period as (
+with patient_period as (
     select distinct
         patient_id,
         period,
         assessed_period
-    from period
+    from derived.toxicity_period
 ),
 
 assessed as (
@@ -35,23 +24,6 @@ assessed as (
     from staging.toxicity_assessment
 ),
 
-event_period as (
-    select distinct
-        event.patient_id,
-        event.event_number,
-        category.category,
-        coalesce(event.grade_scale, 'no_scale') as grade_scale,
-        period.period,
-        event.grade,
-        event.onset_date
-    from staging.adverse_event as event
-    inner join derived.toxicity_category as category on event.term = category.term
-    inner join period
-        on
-            event.patient_id = period.patient_id
-            and event.onset_date between period.first_day and period.last_day
-),
-
 graded as (
     select
         patient_id,
@@ -61,7 +33,7 @@ graded as (
         grade,
         onset_date,
         max(grade) over (partition by patient_id, category, grade_scale, period) as max_grade
-    from event_period
+    from derived.toxicity_event
 ),
 
 with_event as (

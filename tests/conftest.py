@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import tempfile
 from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
@@ -13,6 +17,7 @@ import polars as pl
 import pytest
 from hypothesis import settings
 
+from blinreg.registry.cli.main import main
 from blinreg.registry.derive import sql_files
 from blinreg.schemas.model import Type
 from blinreg.schemas.views import VIEWS
@@ -23,6 +28,9 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile("suite")
 
 Views = dict[str, pl.DataFrame]
+MakeOnce = Callable[[str, Callable[[Path], None]], Path]
+#: The one event of a category that invented patients have.
+TERMS = {"crs": "crs", "neurotoxicity": "headache", "hepatotoxicity": "bilirubin_increase"}
 DTYPES = {Type.INTEGER: pl.Int64, Type.NUMBER: pl.Float64, Type.DATE: pl.Date}
 
 
@@ -101,7 +109,8 @@ class InventedPatients:
         if response is not None:
             add(course, "os_from_response", "response", (response, end), died)
             failed = min(end, relapse or end)
-            add(course, "rfs", "response", (response, failed), int(died or relapse is not None))
+            for endpoint in ("rfs", "rfs_molecular"):
+                add(course, endpoint, "response", (response, failed), int(died or relapse is not None))
             stop, event = (transplant, 1) if transplant is not None else (end, 2 * died)
             add(course, "allo_hct", "response", (response, stop), event)
         if transplant is not None:
@@ -138,6 +147,9 @@ class InventedPatients:
                 "cns_history": self.pick("yes", "no", p=[0.2, 0.8]),
                 "extramedullary_disease": self.pick("yes", "no", p=[0.1, 0.9]),
                 "n_prior_lines": int(self.random.integers(1, 5)),
+                "n_earlier_lines": len(self.rows["cohort"]) % 4,
+                "marrow_disease": "no" if len(self.rows["cohort"]) % 7 == 3 else "yes",
+                "cns_at_earlier_event": len(self.rows["cohort"]) % 5 // 4,
                 "prior_allo_hct": self.pick("yes", "no", p=[0.2, 0.8]),
                 "primary_refractory": refractory,
                 "cr1_duration_days": None if refractory == "yes" else int(self.random.integers(40, 1400)),
@@ -166,12 +178,19 @@ class InventedPatients:
         )
 
     def _course(self, course: Course) -> None:
+        number = len(self.rows["course"])
         self.rows["course"].append(
             {
                 "patient_id": course.patient,
                 "index_date": course.index,
                 "n_cycles": int(self.random.integers(1, 5)),
                 "n_cycles_known_date": course.index + timedelta(days=course.end),
+                "n_interruptions": number % 6 % 4,
+                **dict.fromkeys(("chemotherapy_with_course", "intrathecal_with_course", "anti_cd20_with_course"), 0),
+                "combination": number % 3 // 2,
+                "combination_known_date": course.index + timedelta(days=2 if number % 3 == 2 else course.end),
+                "after_response": "nothing",
+                "after_response_date": course.index + timedelta(days=course.end),
                 "follow_up_days": float(course.end),
                 "observation_end_date": course.index + timedelta(days=course.end),
             }
@@ -207,6 +226,23 @@ class InventedPatients:
                     "first_onset_date": index + timedelta(days=3) if event else None,
                 }
             )
+            if event:
+                self.rows["toxicity_term"].append(
+                    {
+                        "patient_id": patient,
+                        "term": TERMS[category],
+                        "category": category,
+                        "grade_scale": scale,
+                        "period": "on_treatment",
+                        "n_events": 1,
+                        "n_ungraded": int(grade == 0),
+                        "max_grade": grade if grade > 0 else None,
+                        "first_onset_date": index + timedelta(days=3),
+                        "corticosteroid": int(grade > 2),
+                        "tocilizumab": 0,
+                        "is_fatal": 0,
+                    }
+                )
 
     def _exposures(self, course: Course, origin: str, day: int) -> None:
         patient, index, transplant, end = course
@@ -268,6 +304,41 @@ class InventedPatients:
                 }
                 | never
             )
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """Make a folder once for all processes of a run: ``make_once(name, fill)``; to be read, and never written to."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder = base / f"once_{name}"
+        with (base / f"once_{name}.lock").open("w") as lock:
+            # Released when the file is closed, also by a process that dies.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                draft = Path(tempfile.mkdtemp(prefix=f"draft_{name}_", dir=base))
+                fill(draft)
+                draft.rename(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def demo(make_once: MakeOnce) -> Path:
+    """Give what `blinreg demo` writes, among it the registry of the calibrated cohort and its submissions.
+
+    Its exit code stands two folders above in ``exit_code``: who needs the registry alone needs no complete report.
+    """
+
+    def fill(folder: Path) -> None:
+        code = main(["demo", "--out", str(folder / "here" / "demo"), "--quiet"])
+        (folder / "exit_code").write_text(str(code), encoding="utf-8")
+
+    return make_once("demo", fill) / "here" / "demo"
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from blinreg.analyses.plans.model import Condition
+from blinreg.analyses.plans.model import Condition, Plan
 from blinreg.analyses.plans.reading import Place
 from blinreg.analyses.plans.vocabulary import KnownVariable, known_variables
 from blinreg.schemas.model import Type
@@ -26,7 +26,16 @@ OPERATORS: Mapping[str, Callable[[pl.Expr, Any], pl.Expr]] = MappingProxyType(
         "less_than": lambda column, value: column < value,
     }
 )
-_ORDERED = ("at_least", "at_most", "more_than", "less_than")
+_SPOKEN = {
+    "is": "{}",
+    "is_not": "not {}",
+    "in": "{}",
+    "at_least": "{} or more",
+    "at_most": "{} or fewer",
+    "more_than": "more than {}",
+    "less_than": "under {}",
+}
+ORDERED = ("at_least", "at_most", "more_than", "less_than")
 
 
 def parse_conditions(where: Mapping[str, Any], place: Place) -> tuple[Condition, ...]:
@@ -73,6 +82,17 @@ def holds(condition: Condition) -> pl.Expr:
     return OPERATORS[condition.operator](pl.col(condition.variable), condition.value).fill_null(value=False)
 
 
+def in_words(condition: Condition, plan: Plan) -> str:
+    """Say a condition in the plan's words: "Indication: relapsed or refractory"."""
+    values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+    is_flag = known_variables()[condition.variable].column.unit == "0/1"
+    said = [
+        plan.say(condition.variable, {0: "no", 1: "yes"}.get(value, str(value)) if is_flag else str(value))
+        for value in values
+    ]
+    return f"{plan.label(condition.variable)}: {_SPOKEN[condition.operator].format(' or '.join(said))}"
+
+
 def _condition(variable: KnownVariable, operator: str, value: object, place: Place) -> Condition:
     if operator == "in":
         if not isinstance(value, list) or not value:
@@ -86,7 +106,7 @@ def _condition(variable: KnownVariable, operator: str, value: object, place: Pla
 
 def _check_value(variable: KnownVariable, operator: str, value: object, place: Place) -> None:
     numeric = variable.column.type in _NUMERIC
-    if operator in _ORDERED and not numeric:
+    if operator in ORDERED and not numeric:
         place.refuse(f"{operator} compares numbers and {variable.name} has none", "use is, is_not or in")
     if numeric:
         if isinstance(value, bool) or not isinstance(value, int | float):

@@ -38,7 +38,7 @@ from blinreg.analyses.plans.views import ViewFrames
 from blinreg.analyses.plans.vocabulary import known_variables
 from blinreg.schemas.errors import GuardRefusal
 
-__all__ = ["EarlyUse", "Outcome", "Verdict", "check_plan", "early_uses", "judge"]
+__all__ = ["EarlyUse", "Outcome", "Verdict", "check_plan", "early_uses", "judge", "judge_plan"]
 
 
 class Outcome(StrEnum):
@@ -107,7 +107,7 @@ def check_plan(plan: Plan, views: ViewFrames) -> dict[str, Verdict]:
     Returns
     -------
     dict of str to Verdict
-        By analysis; none is refused.
+        By the spoken name of each analysis and variant; none is refused.
 
     Raises
     ------
@@ -115,14 +115,21 @@ def check_plan(plan: Plan, views: ViewFrames) -> dict[str, Verdict]:
         An analysis uses something before it is known and does not say so: the first is
         explained, with the lines that would be right; others are named.
     """
-    verdicts = {entry.name: judge(plan, entry, views) for entry in plan.entries}
+    verdicts = judge_plan(plan, views)
     refused = [verdict for verdict in verdicts.values() if verdict.outcome is Outcome.REFUSED]
     if refused:
         first = refused[0]
-        others = ", ".join(verdict.entry.name for verdict in refused[1:])
+        others = "; ".join(verdict.entry.spoken_name for verdict in refused[1:])
         also = f". Refused too: {others}" if others else ""
-        raise GuardRefusal(f"{plan.file}, analysis {first.entry.name} ({first.reason}{also}", next_step=first.next_step)
+        raise GuardRefusal(
+            f"{plan.file}, analysis {first.entry.spoken_name} ({first.reason}{also}", next_step=first.next_step
+        )
     return verdicts
+
+
+def judge_plan(plan: Plan, views: ViewFrames) -> dict[str, Verdict]:
+    """Say of every analysis and variant, by its spoken name, what `judge` says; nothing is raised."""
+    return {entry.spoken_name: judge(plan, entry, views) for entry in plan.judged}
 
 
 def judge(plan: Plan, entry: Entry, views: ViewFrames) -> Verdict:
@@ -247,6 +254,7 @@ def _early_selection(
             condition=str(condition),
             bias=bias,
             landmark=landmark or 0.0,
+            is_never=bool(known.exposure) and selected[known.name].max() == 0,
         )
 
 

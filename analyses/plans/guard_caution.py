@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from blinreg.analyses.plans.conditions import holds
+from blinreg.analyses.plans.conditions import holds, in_words
 from blinreg.analyses.plans.guard_use import median_of
 from blinreg.analyses.plans.methods.base import Clock
 from blinreg.analyses.plans.model import Condition, Entry, Plan
@@ -57,8 +57,9 @@ def _denominators(plan: Plan, entry: Entry, views: ViewFrames) -> list[str]:
         kept = left.join(values.filter(holds(condition)), on="patient_id", how="semi")
         if is_denominator(entry, condition) and kept.height < left.height:
             found.append(
-                f"The denominator is {kept.height} of {left.height} patients, those with '{condition}': the others "
-                "are often those who died or got worse first, so the share among all is lower. Give both."
+                f"The denominator is {kept.height} of {left.height} patients, those with "
+                f"'{in_words(condition, plan)}': the others are often those who died or got worse first, so the "
+                "share among all is lower. Give both."
             )
         left = kept
     return found

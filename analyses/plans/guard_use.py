@@ -50,6 +50,8 @@ class EarlyUse:
         Name of the mistake.
     landmark : float
         Day from the origin on which the clock starts.
+    is_never : bool
+        Of a selection: whether it asks for those whom an exposure never reached.
     """
 
     variable: str
@@ -64,6 +66,7 @@ class EarlyUse:
     condition: str = ""
     bias: str = IMMORTAL
     landmark: float = 0.0
+    is_never: bool = False
 
     @property
     def sentence(self) -> str:

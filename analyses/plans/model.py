@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from blinreg.analyses.plans.vocabulary import known_variables, spoken
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from blinreg.analyses.plans.methods.base import Method, Options
     from blinreg.analyses.plans.published import PublishedNumber
 
+#: What the rows of an analysis itself are called beside those of its variants.
+PLANNED = "as planned"
 #: Name of the population every other one is taken from.
 COHORT = "cohort"
 
@@ -104,9 +107,9 @@ class Study:
 
     name: str
     title: str
-    question: str
-    source: str
-    key_findings: tuple[str, ...]
+    question: str = ""
+    source: str = ""
+    key_findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +133,9 @@ class Headline:
     effect: str
     term: str
     test: str
-    contrast: str
-    exposure_words: str
-    event_words: str
+    contrast: str = ""
+    exposure_words: str = "the exposure"
+    event_words: str = "events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +160,10 @@ class Entry:
         When a patient comes under observation: at the origin, or at registration if that is later.
     censor_at : {"", "transplant"}
         What ends follow-up before its time.
+    variant : str
+        What this one does otherwise, if it is a variant of the analysis of its name; else empty.
+    variants : tuple of Entry
+        The same analysis with other options, to be put beside it.
     """
 
     name: str
@@ -169,6 +176,13 @@ class Entry:
     beside: str
     enters_at: str = ""
     censor_at: str = ""
+    variant: str = ""
+    variants: tuple[Entry, ...] = ()
+
+    @property
+    def spoken_name(self) -> str:
+        """Name for messages, which no other analysis or variant of the plan has."""
+        return f"{self.name}, variant '{self.variant}'" if self.variant else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +193,8 @@ class Plan:
     ----------
     file : str
         Name of the file, for messages.
-    text_sha256 : str
-        Hash of the text as read.
+    text : str
+        As read.
     labels : mapping of str to str
         Words for variables.
     words : mapping of str to mapping
@@ -191,7 +205,7 @@ class Plan:
 
     study: Study
     file: str
-    text_sha256: str
+    text: str
     populations: Mapping[str, Population]
     variables: Mapping[str, DerivedVariable]
     labels: Mapping[str, str]
@@ -204,6 +218,16 @@ class Plan:
     def name(self) -> str:
         """Name of the study."""
         return self.study.name
+
+    @property
+    def text_sha256(self) -> str:
+        """Hash of the text."""
+        return sha256(self.text.encode()).hexdigest()
+
+    @property
+    def judged(self) -> tuple[Entry, ...]:
+        """Every analysis, each followed by its variants."""
+        return tuple(one for entry in self.entries for one in (entry, *entry.variants))
 
     def entry(self, name: str) -> Entry:
         """Return the analysis called ``name``; ``KeyError`` if there is none."""

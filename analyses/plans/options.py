@@ -7,14 +7,17 @@ and which names it may hold is said there and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from blinreg.analyses.plans.reading import Place
 
-O = TypeVar("O", bound="Options")  # noqa: E741 - the one letter for options
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+O = TypeVar("O", bound="DataclassInstance")  # noqa: E741 - the one letter for options
 _ROLE, _USE, _MINIMUM, _MAXIMUM, _LENGTH = "role", "use", "minimum", "maximum", "length"
 
 
@@ -46,7 +49,8 @@ def option(
     default : object, optional
         Value if the key is absent; without one the key is required.
     use : str
-        For variables: what the analysis does with them, in the guard's words ("groups by").
+        What the analysis does with them: with variables in the guard's words ("groups by"), with exposures if
+        not cut its rows ("waits for").
     minimum, maximum : float, optional
         Range of the numbers allowed, inclusive.
     length : int, optional
@@ -84,8 +88,56 @@ class Names:
     known: Mapping[Role, Iterable[str]]
 
 
-def option_keys(options: type[Options]) -> tuple[str, ...]:
-    """List the keys of a method."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """An option as it is declared.
+
+    Attributes
+    ----------
+    name : str
+    kind : type
+        Of the value; an optional one without its None.
+    role : Role
+    minimum, maximum : float, optional
+    length : int, optional
+    default : object
+        `dataclasses.MISSING` for a required one.
+    """
+
+    name: str
+    kind: Any
+    role: Role
+    minimum: float | None
+    maximum: float | None
+    length: int | None
+    default: Any
+
+
+def declared_options(options: type[DataclassInstance]) -> tuple[Declared, ...]:
+    """List the options of a dataclass as they are declared.
+
+    Examples
+    --------
+    >>> [one.name for one in declared_options(Options)]
+    ['population']
+    """
+    hints = get_type_hints(options)
+    return tuple(
+        Declared(
+            name=item.name,
+            kind=_without_none(hints[item.name]),
+            role=item.metadata.get(_ROLE, Role.PLAIN),
+            minimum=item.metadata.get(_MINIMUM),
+            maximum=item.metadata.get(_MAXIMUM),
+            length=item.metadata.get(_LENGTH),
+            default=item.default,
+        )
+        for item in fields(options)
+    )
+
+
+def option_keys(options: type[DataclassInstance]) -> tuple[str, ...]:
+    """List the keys of a method or of another table of a plan."""
     return tuple(item.name for item in fields(options))
 
 
@@ -95,9 +147,9 @@ def read_options(options: type[O], table: Mapping[str, Any], names: Names, place
     Parameters
     ----------
     options : type
-        Dataclass that declares them.
+        Dataclass that declares them: those of a method, or of another table of a plan.
     table : mapping
-        The analysis as TOML gave it, other keys included.
+        As TOML gave it, other keys included.
     names : Names
         Populations, endpoints, variables and exposures that exist.
     place : Place
@@ -112,11 +164,10 @@ def read_options(options: type[O], table: Mapping[str, Any], names: Names, place
     UsageError
         A required key is missing, a value is of the wrong kind or an unknown name.
     """
-    hints = get_type_hints(options)
     values: dict[str, Any] = {}
-    for item in fields(options):
+    for item in declared_options(options):
         if item.name in table:
-            value = _convert(item.name, table[item.name], hints[item.name], place)
+            value = _convert(item.name, table[item.name], item.kind, place)
             _check_names(item, value, names, place)
             _check_range(item, value, place)
             values[item.name] = value
@@ -143,6 +194,17 @@ def uses_of(options: Options) -> tuple[Use, ...]:
     return tuple(found.values())
 
 
+def cutting_exposures(options: Options) -> tuple[str, ...]:
+    """List the exposures at which rows are cut: those of which the options do not say another use."""
+    names = [
+        name
+        for item in fields(options)
+        if item.metadata.get(_ROLE) is Role.EXPOSURE and not item.metadata.get(_USE)
+        for name in _listed(getattr(options, item.name))
+    ]
+    return tuple(dict.fromkeys(names))
+
+
 def names_of(options: Options, role: Role) -> tuple[str, ...]:
     """List the names of one role that the options hold, each once."""
     names = [
@@ -160,11 +222,15 @@ def _listed(value: object) -> tuple[str, ...]:
     return tuple(value) if isinstance(value, tuple) else ()
 
 
+def _without_none(hint: Any) -> Any:
+    """Take an optional value's other type: TOML has no null, so what is written is of that type."""
+    if get_origin(hint) is UnionType:
+        [hint] = [kind for kind in get_args(hint) if kind is not NoneType]
+    return hint
+
+
 def _convert(key: str, value: Any, hint: Any, place: Place) -> Any:
     """Turn a TOML value into the annotated type, or refuse it."""
-    if get_origin(hint) is UnionType:
-        # An optional value: TOML has no null, so what is written is of the other type.
-        [hint] = [kind for kind in get_args(hint) if kind is not NoneType]
     origin = get_origin(hint)
     if origin is Literal:
         return _choice(key, value, get_args(hint), place)
@@ -202,19 +268,17 @@ def _sequence(key: str, value: Any, kind: type, place: Place) -> tuple[Any, ...]
     return tuple(kind(item) for item in value)
 
 
-def _check_names(item: Field[Any], value: Any, names: Names, place: Place) -> None:
-    role = item.metadata.get(_ROLE, Role.PLAIN)
-    known = names.known.get(role)
+def _check_names(item: Declared, value: Any, names: Names, place: Place) -> None:
+    known = names.known.get(item.role)
     if known is None:
         return
     for name in value if isinstance(value, Mapping) else _listed(value):
         if name not in known:
-            place.unknown(str(role), name, known)
+            place.unknown(str(item.role), name, known)
 
 
-def _check_range(item: Field[Any], value: Any, place: Place) -> None:
-    minimum, maximum = item.metadata.get(_MINIMUM), item.metadata.get(_MAXIMUM)
-    length = item.metadata.get(_LENGTH)
+def _check_range(item: Declared, value: Any, place: Place) -> None:
+    minimum, maximum, length = item.minimum, item.maximum, item.length
     numbers = value if isinstance(value, tuple) else (value,)
     if length is not None and len(numbers) != length:
         place.refuse(f"{item.name} must have {length} items, not {len(numbers)}", f"write {length} of them")

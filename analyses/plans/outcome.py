@@ -29,6 +29,8 @@ class Kind(StrEnum):
     SHARE_INTERVAL = "share_interval"
     #: days, shown as months.
     MONTHS = "months"
+    #: days, shown as "12 months", or as "day 100" where they are no whole or half months.
+    TIME_POINT = "time_point"
     #: days, lower and upper, shown as months; a missing limit is "NR".
     MONTHS_INTERVAL = "months_interval"
     #: ratio, lower and upper: "0.54 (0.30–0.97)".
@@ -58,8 +60,8 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResultTable:
-    """A tidy table of an analysis.
+class TableSpec:
+    """How a table of an analysis is shown.
 
     Attributes
     ----------
@@ -67,8 +69,6 @@ class ResultTable:
         Which of the analysis' tables it is; `MAIN` for the first.
     title : str
         Heading in the report.
-    frame : polars.DataFrame
-        Tidy, unrounded, times in days.
     shown : tuple of Shown
         Columns that people see; empty for a table that only goes to a file.
     note : str
@@ -79,15 +79,32 @@ class ResultTable:
 
     part: str = MAIN
     title: str
-    frame: pl.DataFrame
     shown: tuple[Shown, ...] = ()
     note: str = ""
     emphasis: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResultFigure:
-    """A figure of an analysis.
+class ResultTable(TableSpec):
+    """A tidy table of an analysis.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame
+        Tidy, unrounded, times in days.
+    """
+
+    frame: pl.DataFrame
+
+    @property
+    def spec(self) -> TableSpec:
+        """How it is shown, without the frame."""
+        return TableSpec(part=self.part, title=self.title, shown=self.shown, note=self.note, emphasis=self.emphasis)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureSpec:
+    """How a figure of an analysis is shown.
 
     Attributes
     ----------
@@ -95,7 +112,6 @@ class ResultFigure:
     title : str
     description : str
         Words for who cannot see it.
-    figure : matplotlib.figure.Figure
     is_wide : bool
         Whether it holds words that a narrow screen would make too small to read.
     """
@@ -103,8 +119,24 @@ class ResultFigure:
     part: str = MAIN
     title: str
     description: str
-    figure: Figure
     is_wide: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFigure(FigureSpec):
+    """A figure of an analysis.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure
+    """
+
+    figure: Figure
+
+    @property
+    def spec(self) -> FigureSpec:
+        """How it is shown, without the figure."""
+        return FigureSpec(part=self.part, title=self.title, description=self.description, is_wide=self.is_wide)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
-from blinreg.analyses.plans.absent_methods import ABSENT_METHODS
 from blinreg.analyses.plans.conditions import parse_conditions
-from blinreg.analyses.plans.methods import METHODS
-from blinreg.analyses.plans.methods.base import Options
+from blinreg.analyses.plans.entries import check_name, read_entries
 from blinreg.analyses.plans.model import (
     COHORT,
     Condition,
@@ -30,9 +27,14 @@ from blinreg.analyses.plans.vocabulary import endpoints, exposures, known_variab
 from blinreg.schemas.errors import UsageError
 from blinreg.schemas.model import Type
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+#: Where a syntax error is, in the words of the reader of TOML.
+_AT = re.compile(r"\(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
+_LINE_SHOWN = 80
+#: Of tables whose names are checked when all analyses are read.
+_NO_NAMES = Names(known={})
 _STUDY_NAME = re.compile(r"[a-z][a-z0-9-]{0,59}")
 _TOP_KEYS = ("study", "population", "variable", "analysis", "headline", "label", "words")
+_ROW_COLUMNS = ("patient_id", "tstart", "tstop", "event")
 _RESPONDER = Condition(variable="is_responder", operator="is", value=1)
 
 
@@ -59,7 +61,7 @@ def parse_plan(text: str, *, file: str) -> Plan:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{file} is not valid TOML: {error}", next_step="correct the line") from error
+        raise _not_toml(text, file, str(error)) from error
     place = Place(file)
     reader = TableReader(document, place)
     reader.finish(also=_TOP_KEYS)
@@ -74,7 +76,7 @@ def parse_plan(text: str, *, file: str) -> Plan:
             Role.VARIABLE: (*variables, *known_variables()),
         }
     )
-    entries = _entries(reader.sub_tables("analysis"), names, place)
+    entries = read_entries(reader.sub_tables("analysis"), names, place)
     headline = _headline(reader.sub_table("headline"), entries, place.inside("headline"))
     labels = _labels(reader.sub_table("label"), names, place.inside("label"))
     words = _words(reader.sub_table("words"), names, place.inside("words"))
@@ -82,7 +84,7 @@ def parse_plan(text: str, *, file: str) -> Plan:
     return Plan(
         study=study,
         file=file,
-        text_sha256=sha256(text.encode()).hexdigest(),
+        text=text,
         populations=MappingProxyType(populations),
         variables=MappingProxyType(variables),
         labels=MappingProxyType(labels),
@@ -92,16 +94,21 @@ def parse_plan(text: str, *, file: str) -> Plan:
     )
 
 
-def _study(table: Mapping[str, Any], place: Place) -> Study:
-    reader = TableReader(table, place)
-    study = Study(
-        name=reader.text("name"),
-        title=reader.text("title"),
-        question=reader.text("question", default=""),
-        source=reader.text("source", default=""),
-        key_findings=reader.texts("key_findings"),
+def _not_toml(text: str, file: str, message: str) -> UsageError:
+    """Say where the text stops being TOML, and what stands there."""
+    found = _AT.search(message)
+    lines = text.rstrip().split("\n")
+    number = min(int(found["line"]), len(lines)) if found and found["line"] else len(lines)
+    what = message[: found.start()] if found else message
+    return UsageError(
+        f"{file}, line {number} is not valid TOML: {what.strip()}; there stands: {lines[number - 1][:_LINE_SHOWN]}",
+        next_step='correct it: texts stand in "quotes", lists in [ ], a table in { } on one line',
     )
-    reader.finish()
+
+
+def _study(table: Mapping[str, Any], place: Place) -> Study:
+    TableReader(table, place).finish(also=option_keys(Study))
+    study = read_options(Study, table, _NO_NAMES, place)
     if not _STUDY_NAME.fullmatch(study.name):
         place.refuse(f"name {study.name!r} is not a study name", "use lower-case letters, digits and hyphens")
     return study
@@ -113,7 +120,7 @@ def _populations(tables: Mapping[str, Any], place: Place) -> dict[str, Populatio
         here = place.inside(f"population {name}")
         if not isinstance(table, dict):
             here.refuse_type(name, "a table", table)
-        _check_name(name, here)
+        check_name(name, here)
         if name == COHORT:
             here.refuse("cohort is every patient and cannot be defined again", "choose another name")
         reader = TableReader(table, here)
@@ -135,9 +142,11 @@ def _variables(tables: Mapping[str, Any], place: Place) -> dict[str, DerivedVari
         here = place.inside(f"variable {name}")
         if not isinstance(table, dict):
             here.refuse_type(name, "a table", table)
-        _check_name(name, here)
+        check_name(name, here)
         if name in known_variables():
             here.refuse(f"{name} is a column already", "choose another name")
+        if name in _ROW_COLUMNS:
+            here.refuse(f"{name} is a column of the rows of every analysis", "choose another name")
         found[name] = _variable(name, TableReader(table, here))
     return found
 
@@ -169,77 +178,11 @@ def _level(table: Mapping[str, Any], place: Place) -> Level:
     return Level(name=name, conditions=conditions)
 
 
-def _entries(tables: tuple[Mapping[str, Any], ...], names: Names, place: Place) -> tuple[Entry, ...]:
-    if not tables:
-        place.refuse("there is no analysis", "add one with [[analysis]]")
-    entries: dict[str, Entry] = {}
-    for number, table in enumerate(tables, start=1):
-        entry = _entry(table, names, place, number)
-        if entry.name in entries:
-            place.inside(f"analysis {entry.name}").refuse("two analyses have this name", "rename one")
-        entries[entry.name] = entry
-    for entry in entries.values():
-        if entry.beside and entry.beside not in entries:
-            place.inside(f"analysis {entry.name}").unknown("analysis", entry.beside, entries)
-    return tuple(entries.values())
-
-
-def _entry(table: Mapping[str, Any], names: Names, place: Place, number: int) -> Entry:
-    reader = TableReader(table, place.inside(f"analysis {table.get('name', f'number {number}')}"))
-    name = reader.text("name")
-    _check_name(name, reader.place)
-    method_name = reader.text("method")
-    if method_name in ABSENT_METHODS:
-        reader.place.refuse(*ABSENT_METHODS[method_name])
-    if method_name not in METHODS:
-        reader.place.unknown("method", method_name, METHODS)
-    method = METHODS[method_name]
-    title = reader.text("title")
-    section = reader.text("section", default="Results")
-    note, beside, biased = reader.text("note", default=""), reader.text("beside", default=""), reader.flag("biased")
-    enters_at, censor_at = _follow_up_keys(reader, option_keys(method.options))
-    reader.finish(also=option_keys(method.options))
-    options: Options = read_options(method.options, table, names, reader.place)
-    return Entry(
-        name=name,
-        title=title,
-        section=section,
-        note=note,
-        method=method,
-        options=options,
-        biased=biased,
-        beside=beside,
-        enters_at=enters_at,
-        censor_at=censor_at,
-    )
-
-
-def _follow_up_keys(reader: TableReader, keys: tuple[str, ...]) -> tuple[str, str]:
-    """Read when follow-up begins and what ends it: said of the analysis, whatever its method."""
-    found = []
-    for key, word in (("entry", "registration"), ("censor_at", "transplant")):
-        value = reader.text(key, default="")
-        if value not in ("", word):
-            reader.place.refuse(f"{key} {value!r} is unknown", f'write {key} = "{word}", or leave it out')
-        if value and "endpoint" not in keys:
-            reader.place.refuse(f"{key} is for analyses with an endpoint", f"leave {key} out")
-        found.append(value)
-    return found[0], found[1]
-
-
 def _headline(table: Mapping[str, Any], entries: tuple[Entry, ...], place: Place) -> Headline | None:
     if not table:
         return None
-    reader = TableReader(table, place)
-    headline = Headline(
-        effect=reader.text("effect"),
-        term=reader.text("term"),
-        test=reader.text("test"),
-        contrast=reader.text("contrast", default=""),
-        exposure_words=reader.text("exposure_words", default="the exposure"),
-        event_words=reader.text("event_words", default="events"),
-    )
-    reader.finish()
+    TableReader(table, place).finish(also=option_keys(Headline))
+    headline = read_options(Headline, table, _NO_NAMES, place)
     methods = {"effect": "cox", "test": "simon_makuch", "contrast": "cox"}
     by_name = {entry.name: entry for entry in entries}
     for key, method in methods.items():
@@ -287,8 +230,3 @@ def _check_findings(study: Study, entries: tuple[Entry, ...], place: Place) -> N
     for name in study.key_findings:
         if name not in names:
             place.unknown("analysis", name, names)
-
-
-def _check_name(name: str, place: Place) -> None:
-    if not _NAME.fullmatch(name):
-        place.refuse(f"name {name!r} cannot name a file", "use lower-case letters, digits and underscores")

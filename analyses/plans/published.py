@@ -224,9 +224,19 @@ def beside_published(
                 if column != "note" or (frame["note"] != "").any()
             ),
             emphasis="is_different",
-            note="≠ and bold: the number here, rounded as printed, is another. NR: not reached. NS: P above .05.",
+            note=_note(frame),
         ),
     )
+
+
+def _note(frame: pl.DataFrame) -> str:
+    """Explain the marks that occur."""
+    occurs = {
+        "≠ and bold: the number here, rounded as printed, is another.": bool(frame["is_different"].any()),
+        "NR: not reached.": NOT_REACHED in {*frame["printed"], *frame["shown"]},
+        "NS: P above .05.": (frame["printed"] == NOT_SIGNIFICANT).any(),
+    }
+    return " ".join(sentence for sentence, does in occurs.items() if does)
 
 
 def _compared(number: PublishedNumber, frames: Mapping[str, pl.DataFrame]) -> tuple[object, ...]:

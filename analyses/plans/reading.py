@@ -93,13 +93,6 @@ class TableReader:
             self.place.refuse_type(key, "a number", value)
         return float(value)
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        """Take a list of texts; empty if absent."""
-        value = self._take(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.place.refuse_type(key, "a list of texts", value)
-        return tuple(value)
-
     def sub_table(self, key: str) -> Mapping[str, Any]:
         """Take a table; empty if absent."""
         value = self._take(key, {})

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Mapping
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
 from blinreg.analyses.disclosure import DisclosureGate, Release, open_gate
 from blinreg.analyses.inputs import Rows
 from blinreg.analyses.plans.figure import render_png, render_svg
-from blinreg.analyses.plans.guard import EarlyUse, Verdict, check_plan
+from blinreg.analyses.plans.fingerprint import Fingerprints, versions
+from blinreg.analyses.plans.guard import Verdict, check_plan
 from blinreg.analyses.plans.model import Entry, Plan
-from blinreg.analyses.plans.outcome import MAIN
+from blinreg.analyses.plans.outcome import Outcome
+from blinreg.analyses.plans.progress import OnProgress, Progress
 from blinreg.analyses.plans.provenance import Provenance
 from blinreg.analyses.plans.published import beside_published
 from blinreg.analyses.plans.result import AnalysisResult, RunResult
+from blinreg.analyses.plans.stored import read_stored, released_name, store
 from blinreg.analyses.plans.task import Task
+from blinreg.analyses.plans.variants import compare_variants, variant_notes
 from blinreg.analyses.plans.views import ViewFrames, read_views
 from blinreg.analyses.results import (
     MANIFEST,
     RESULTS,
     file_hashes,
-    frame_as_json,
-    prepare_folder,
-    write_figure,
+    open_folder,
+    remove_others,
     write_json,
-    write_table,
+    write_text,
 )
-from blinreg.schemas.errors import AnalysisError
+from blinreg.schemas.errors import AnalysisError, BlinregError, bug
 
-#: Called before each analysis with how many are done, how many there are, and its title.
-OnProgress = Callable[[int, int, str], None]
-
-_PACKAGES = ("blinreg", "matplotlib", "numpy", "polars", "scipy")
+#: The plan as it was carried out, beside its results.
+PLAN_COPY = f"{RESULTS}/plan.toml"
 
 
 def run_plan(
@@ -58,17 +58,19 @@ def run_plan(
     provenance : Provenance
         Submissions behind the views; they say whether the data are synthetic.
     out : str or Path
-        Folder for ``results/*.parquet`` and ``*.json``, ``figures/*.svg`` and
-        ``*.png``, and ``run_manifest.json``; results of an earlier run in it are replaced.
+        Folder for ``results/`` (Parquet, CSV, JSON), ``figures/`` (SVG, PNG) and ``run_manifest.json``.
+        What an earlier run in it finished, whole or interrupted, is kept if it was made from the same
+        data, the same part of the plan and the same code; other results in it are replaced.
     release : {"", "public"}
         "public" declares that data not marked synthetic may be shown unprotected.
     on_progress : callable, optional
-        ``(done, total, title)``.
+        Is given each `Step`.
 
     Returns
     -------
     RunResult
         An analysis that fails fails alone: it is in ``.failures``, and ``.exit_code`` says so.
+        What failed is tried again by the next run.
 
     Raises
     ------
@@ -81,91 +83,94 @@ def run_plan(
     frames = read_views(views)
     verdicts = check_plan(plan, frames)
     folder = Path(out)
-    prepare_folder(folder)
-    analyses, files, durations = [], [], {}
-    for done, entry in enumerate(plan.entries):
-        if on_progress is not None:
-            on_progress(done, len(plan.entries), entry.title)
-        began = perf_counter()
-        analysis = _carry_out(plan, entry, frames, gate, verdicts[entry.name])
-        files.extend(_write(folder, analysis, gate))
+    open_folder(folder)
+    fingerprints, progress = Fingerprints(plan, frames, gate), Progress(plan.entries, on_progress)
+    write_text(folder / PLAN_COPY, plan.text)
+    analyses, files, kept = [], [PLAN_COPY], []
+    for entry in plan.entries:
+        made_from = fingerprints.of(entry)
+        found = read_stored(folder, entry, gate, verdicts[entry.spoken_name], made_from=made_from)
+        if found is not None:
+            analysis, written = found
+            kept.append(entry.name)
+            progress.kept(entry)
+        else:
+            progress.started(entry)
+            analysis = _carry_out(plan, entry, frames, gate, verdicts)
+            written = store(folder, analysis, gate, made_from=made_from)
+            progress.ended(entry, failure=analysis.failure)
         analyses.append(analysis)
-        durations[entry.name] = round(perf_counter() - began, 3)
+        files += written
+    remove_others(folder, files)
     manifest = _manifest(plan, provenance, gate, analyses, file_hashes(folder, files))
-    # Kept under a key of their own: all else is the same for the same inputs.
-    write_json(folder, MANIFEST, manifest | {"durations_seconds": durations})
-    if on_progress is not None:
-        on_progress(len(plan.entries), len(plan.entries), "done")
+    # Under a key of their own, where an analysis that was kept has none: all else is the same for the same inputs.
+    write_json(folder, MANIFEST, manifest | {"durations_seconds": progress.seconds})
+    progress.done()
     return RunResult(
-        plan=plan, provenance=provenance, gate=gate, analyses=tuple(analyses), manifest=manifest, out=folder
+        plan=plan,
+        provenance=provenance,
+        gate=gate,
+        analyses=tuple(analyses),
+        manifest=manifest,
+        out=folder,
+        kept=tuple(kept),
     )
 
 
-def _carry_out(plan: Plan, entry: Entry, views: ViewFrames, gate: DisclosureGate, verdict: Verdict) -> AnalysisResult:
+def _carry_out(
+    plan: Plan, entry: Entry, views: ViewFrames, gate: DisclosureGate, verdicts: Mapping[str, Verdict]
+) -> AnalysisResult:
+    try:
+        with _bugs_as_failures():
+            return _result(plan, entry, views, gate, verdicts)
+    except AnalysisError as error:
+        early = verdicts[entry.spoken_name].early
+        return AnalysisResult(entry=entry, conventions={}, early_uses=early, failure=str(error))
+
+
+@contextmanager
+def _bugs_as_failures() -> Iterator[None]:
+    """Let a bug in one analysis, or in one variant of it, not take the others with it."""
+    try:
+        yield
+    except BlinregError:
+        raise
+    except Exception as error:
+        raise AnalysisError(str(bug(error))) from error
+
+
+def _result(
+    plan: Plan, entry: Entry, views: ViewFrames, gate: DisclosureGate, verdicts: Mapping[str, Verdict]
+) -> AnalysisResult:
     from matplotlib import rc_context
 
-    task = Task(plan=plan, entry=entry, views=views, mark=gate.mark)
-    try:
+    def run(one: Entry) -> Outcome:
         # A dollar sign in a label is a dollar sign, not the beginning of a formula.
-        with rc_context({"text.parse_math": False}):
-            outcome = entry.method.run(entry.options, task)
-    except AnalysisError as error:
-        return AnalysisResult(entry=entry, conventions={}, early_uses=verdict.early, failure=str(error))
-    specs = (*outcome.tables, *beside_published(plan.published, entry.name, outcome.tables))
-    tables = tuple((spec, gate.table(_name(entry, spec.part), spec.frame)) for spec in specs)
+        with rc_context({"text.parse_math": False}), _bugs_as_failures():
+            return one.method.run(one.options, Task(plan=plan, entry=one, views=views, mark=gate.mark))
+
+    verdict = verdicts[entry.spoken_name]
+    outcome = run(entry)
+    compared = compare_variants(entry, outcome, run)
+    found = (*outcome.tables, *compared.tables, *beside_published(plan.published, entry.name, outcome.tables))
+    tables = tuple((table.spec, gate.table(released_name(entry, table.part), table.frame)) for table in found)
     figures = []
-    for figure in outcome.figures:
-        name = _name(entry, figure.part)
-        svg, png = render_svg(figure.figure, name=name), render_png(figure.figure)
-        figures.append((figure, gate.figure(name, svg, png)))
+    for drawn in outcome.figures:
+        name = released_name(entry, drawn.part)
+        svg, png = render_svg(drawn.figure, name=name), render_png(drawn.figure)
+        figures.append((drawn.spec, gate.figure(name, svg, png)))
     released = {spec.part: table.frame for spec, table in tables}
     return AnalysisResult(
         entry=entry,
         tables=tables,
         figures=tuple(figures),
         sentence=entry.method.summarise(entry.options, released),
-        conventions=outcome.conventions,
-        notes=(*verdict.cautions, *outcome.notes),
+        # In the order in which they are read back.
+        conventions=MappingProxyType(dict(sorted(outcome.conventions.items()))),
+        notes=(*verdict.cautions, *outcome.notes, *variant_notes(entry, verdicts, compared)),
         early_uses=verdict.early,
+        failed_variants=compared.failures,
     )
-
-
-def _name(entry: Entry, part: str) -> str:
-    return entry.name if part == MAIN else f"{entry.name}.{part}"
-
-
-def _write(folder: Path, analysis: AnalysisResult, gate: DisclosureGate) -> list[str]:
-    if analysis.failure:
-        return []
-    files = [write_table(folder, released, gate) for _, released in analysis.tables]
-    for _, released in analysis.figures:
-        files += write_figure(folder, released)
-    content = {
-        "analysis": analysis.entry.name,
-        "title": analysis.entry.title,
-        "method": analysis.entry.method.name,
-        "data": gate.mark,
-        "notice": gate.notice,
-        "is_biased": analysis.entry.biased,
-        "sentence": analysis.sentence,
-        "conventions": dict(analysis.conventions),
-        "notes": list(analysis.notes),
-        "known_too_late": [_early_as_json(early) for early in analysis.early_uses],
-        "tables": {spec.part or "main": frame_as_json(released.frame) for spec, released in analysis.tables},
-    }
-    files.append(write_json(folder, f"{RESULTS}/{analysis.entry.name}.json", content))
-    return files
-
-
-def _early_as_json(early: EarlyUse) -> dict[str, Any]:
-    return {
-        "variable": early.variable,
-        "use": early.how,
-        "n_patients": early.n_patients,
-        "n_known_after_origin": early.n_after,
-        "n_never": early.n_never,
-        "median_days": early.median_days,
-    }
 
 
 def _manifest(
@@ -176,7 +181,8 @@ def _manifest(
     hashes: dict[str, str],
 ) -> dict[str, Any]:
     return {
-        "plan": {"name": plan.name, "text_sha256": plan.text_sha256},
+        "state": "finished",
+        "plan": {"name": plan.name, "file": PLAN_COPY, "text_sha256": plan.text_sha256},
         "submissions": provenance.as_json(),
         "is_synthetic": gate.is_synthetic,
         "release": gate.release or ("synthetic" if gate.is_synthetic else ""),
@@ -185,10 +191,11 @@ def _manifest(
                 "method": analysis.entry.method.name,
                 "is_biased": analysis.entry.biased,
                 "outcome": f"failed: {analysis.failure}" if analysis.failure else "complete",
+                "failed_variants": dict(analysis.failed_variants),
             }
             for analysis in analyses
         },
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+        "versions": versions(),
         # No analysis draws random numbers.
         "seed": None,
         "outputs_sha256": hashes,

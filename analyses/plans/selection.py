@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from blinreg.analyses.plans.conditions import holds
+from blinreg.analyses.plans.conditions import holds, in_words
 from blinreg.analyses.plans.model import Plan
 from blinreg.analyses.plans.values import patient_values
 from blinreg.analyses.plans.views import ViewFrames
@@ -71,6 +71,6 @@ def select(plan: Plan, population: str, views: ViewFrames, *, origin: str) -> tu
     for step in chain:
         for condition in step.conditions:
             frame = frame.filter(holds(condition))
-        reason = "not: " + " and ".join(map(str, step.conditions)) if step.conditions else ""
+        reason = "not " + " and ".join(f'"{in_words(condition, plan)}"' for condition in step.conditions)
         attrition.keep(step.title, frame.height, reason)
     return frame.select("patient_id"), attrition

@@ -10,13 +10,52 @@ from blinreg.analyses.plans.selection import Attrition
 from blinreg.analyses.plans.task import Task
 from blinreg.analyses.plans.values import INDEX
 
+#: Endpoint to whose end the courses go.
+FOLLOWS = "os"
 #: In the order in which they can follow one another; each may be left out.
 TREATED, RESPONSE, TRANSPLANT, RELAPSE, DEATH = STATES = ("treated", "response", "transplant", "relapse", "death")
-_RANK = {state: rank for rank, state in enumerate(STATES)}
+RANK_OF = {state: rank for rank, state in enumerate(STATES)}
 #: Reasons of event-free survival that are a state of their own.
 _RELAPSES = ("relapse", "progression")
 #: An event on day 0 counts half a day later, as in the endpoints.
 _FIRST_DAY = 0.5
+
+#: The entries of `courses` as SQL, from the rows of overall survival.
+COURSES_SQL = f"""
+select patient_id, state, day
+from (
+    select
+        entered.patient_id,
+        entered.state,
+        entered.day,
+        min(entered.day) over (
+            partition by entered.patient_id
+            order by entered.state_rank
+            rows between 1 following and unbounded following
+        ) as later_day
+    from (
+        select patient_id, {RANK_OF[RESPONSE]} as state_rank, '{RESPONSE}' as state,
+            greatest(date_diff('day', index_date, response_date), {_FIRST_DAY}) as day
+        from analysis.response
+        where is_responder = 1 and response_date is not null
+        union all
+        select patient_id, {RANK_OF[TRANSPLANT]}, '{TRANSPLANT}', greatest(exposure_days, {_FIRST_DAY})
+        from analysis.exposure
+        where exposure = 'allo_hct' and origin = '{INDEX}' and ever = 1
+        union all
+        select patient_id, {RANK_OF[RELAPSE]}, '{RELAPSE}', greatest(time_days, {_FIRST_DAY})
+        from analysis.endpoint
+        where endpoint = 'efs' and event = 1 and reason in {_RELAPSES}
+        union all
+        select patient_id, {RANK_OF[DEATH]}, '{DEATH}', tstop
+        from analysed
+        where event = 1
+    ) as entered
+    inner join analysed on entered.patient_id = analysed.patient_id
+    where entered.day <= analysed.tstop
+) as in_time
+where later_day is null or day < later_day
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +110,7 @@ def courses(task: Task) -> Courses:
         A transplant after relapse is no state of its own: the patient stays in relapse. Of two states entered
         on one day the later in the order counts.
     """
-    data = task.follow_up("os")
+    data = task.follow_up(FOLLOWS)
     ends = data.frame.select("patient_id", pl.col("tstop").alias("end"), "event")
     deaths = ends.filter(pl.col("event") == 1).select(
         "patient_id", pl.lit(DEATH).alias("state"), pl.col("end").alias("day")
@@ -81,7 +120,7 @@ def courses(task: Task) -> Courses:
         found.join(ends.drop("event"), on="patient_id", how="inner")
         .with_columns(pl.col("day").clip(lower_bound=_FIRST_DAY))
         .filter(pl.col("day") <= pl.col("end"))
-        .with_columns(pl.col("state").replace_strict(_RANK, return_dtype=pl.Int64).alias("rank"))
+        .with_columns(pl.col("state").replace_strict(RANK_OF, return_dtype=pl.Int64).alias("rank"))
         .sort("patient_id", "rank")
     )
     later = pl.col("day").cum_min(reverse=True).shift(-1).over("patient_id")

@@ -25,7 +25,7 @@ from blinreg.schemas.errors import AnalysisError
 Missing: TypeAlias = Literal["refuse", "complete_case"]
 LabelOf: TypeAlias = Callable[[str], str]
 COMPETING = 2
-_START = {"index": "first dose", "response": "response", "transplant": "transplant"}
+ORIGIN_WORDS = {"index": "first dose", "response": "response", "transplant": "transplant"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,9 +163,9 @@ class Task:
         without_origin = attrition.steps[-1][1] - counted.height - excluded.height
         reasons = excluded["reason"].value_counts(sort=False).sort("reason").rows()
         if without_origin:
-            reasons = [(f"no {_START[origin]}", without_origin), *reasons]
+            reasons = [(f"no {ORIGIN_WORDS[origin]}", without_origin), *reasons]
         attrition.keep(
-            f"Followed from {_START[origin]}",
+            f"Followed from {ORIGIN_WORDS[origin]}",
             counted.height,
             "; ".join(f"{spoken(reason)}: {n}" for reason, n in reasons),
         )

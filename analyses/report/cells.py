@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from blinreg.analyses import wording
-from blinreg.analyses.plans.outcome import Kind, ResultTable, Shown
+from blinreg.analyses.plans.outcome import Kind, Shown, TableSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,7 @@ FORMATS: Mapping[Kind, Callable[..., str]] = MappingProxyType(
         Kind.COUNT_OF: wording.count_of,
         Kind.SHARE_INTERVAL: wording.share_interval,
         Kind.MONTHS: wording.months,
+        Kind.TIME_POINT: wording.time_point,
         Kind.MONTHS_INTERVAL: wording.months_interval,
         Kind.RATIO_INTERVAL: wording.ratio_interval,
         Kind.P_VALUE: wording.p_value,
@@ -71,12 +72,12 @@ FORMATS: Mapping[Kind, Callable[..., str]] = MappingProxyType(
 )
 
 
-def table_rows(spec: ResultTable, frame: pl.DataFrame) -> tuple[Row, ...]:
+def table_rows(spec: TableSpec, frame: pl.DataFrame) -> tuple[Row, ...]:
     """Format every row of a table.
 
     Parameters
     ----------
-    spec : ResultTable
+    spec : TableSpec
         Says how columns are shown.
     frame : polars.DataFrame
         What the disclosure gate released of it.
@@ -87,8 +88,7 @@ def table_rows(spec: ResultTable, frame: pl.DataFrame) -> tuple[Row, ...]:
 
     Examples
     --------
-    >>> spec = ResultTable(title="Test", frame=pl.DataFrame(), shown=(
-    ...     Shown(header="P", kind=Kind.P_VALUE, columns=("p_value",)),))
+    >>> spec = TableSpec(title="Test", shown=(Shown(header="P", kind=Kind.P_VALUE, columns=("p_value",)),))
     >>> table_rows(spec, pl.DataFrame({"p_value": [0.0312]}))[0].cells[0].text
     '.03'
     """

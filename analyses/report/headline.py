@@ -13,8 +13,8 @@ from blinreg.analyses.plans.model import Headline
 from blinreg.analyses.plans.result import AnalysisResult, RunResult
 from blinreg.analyses.plans.vocabulary import EVER
 
-_IN_TIME = "Exposed from the day of the exposure, not before."
-_IMMORTAL = "Credits the days survived until the exposure to it (immortal time)."
+_IN_TIME = "The exposure counts from the day it happens, not before."
+_IMMORTAL = "Credits the exposure with the days survived until it (immortal time)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,14 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from blinreg.analyses.plans.guard import EarlyUse
+from blinreg.analyses.plans.guard_use import (
+    COUNTS_TIME_BEFORE,
+    FUTURE,
+    IMMORTAL,
+    LOOKS_AHEAD,
+    SELECTED_LATER,
+    EarlyUse,
+)
 from blinreg.analyses.plans.model import Plan
 from blinreg.analyses.plans.options import Role, names_of
 from blinreg.analyses.plans.published import PART as PUBLISHED
@@ -26,6 +33,10 @@ _PROLOGUE = re.compile(r"^.*?(?=<svg\b)", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _SIZE = re.compile(r'(<svg\b[^>]*?) (?:width|height)="[^"]*"')
 ATTRITION = "attrition"
+_SURVIVED = "whoever has it must first have survived until then, and this immortal time makes it look better than it is"
+_LIVED = "whoever lived long enough for it is left out together with the days lived until then (immortal time)"
+_HAPPENED = "what happened in between decided who has it"
+_CONSEQUENCES = {IMMORTAL: _SURVIVED, FUTURE: _SURVIVED, LOOKS_AHEAD: _HAPPENED, SELECTED_LATER: _HAPPENED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,15 +232,20 @@ def _bias(plan: Plan, early_uses: tuple[EarlyUse, ...]) -> str:
     """Say in a sentence why an analysis declared as biased is biased."""
     if not early_uses:
         return ""
-    early = early_uses[0]
-    label = plan.label(EVER + early.variable if early.is_exposure else early.variable)
+    early = max(early_uses, key=lambda use: use.n_after)
+    if early.how == COUNTS_TIME_BEFORE:
+        return f"{early.sentence}."
+    variable = EVER + early.variable if early.is_exposure else early.variable
     late = early.n_after - early.n_never
     never = f" (and in the {early.n_never} others only at last contact)" if early.n_never else ""
-    return (
-        f"'{label}' is used from day 0, but becomes known a median of {early.median_days:g} days "
-        f"later in {late} patients{never}: whoever has it must first have survived until then, and this immortal time "
-        "makes it look better than it is."
-    )
+    delay = f"a median of {early.median_days:g} days later in {late} patients{never}"
+    if early.is_never:
+        left_out = _LIVED if early.bias == FUTURE else "whoever did well enough for it is left out"
+        return (
+            f"Only the {plan.say(variable, 'no')} are taken, and that becomes known, at last contact, {delay}: "
+            f"{left_out}, and the others look worse than they are."
+        )
+    return f"'{plan.label(variable)}' is used from day 0, but becomes known {delay}: {_CONSEQUENCES[early.bias]}."
 
 
 def _definitions(analyses: Iterable[AnalysisResult]) -> tuple[tuple[str, str], ...]:

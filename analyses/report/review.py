@@ -25,6 +25,8 @@ _FINDING = {
 }
 _QUANTILES = ("p5", "p25", "p50", "p75", "p95")
 
+_SEGMENT = {**_columns(_TEXT, "site_id", "table"), **_columns(_COUNT, "year", "n_rows", "n_bad", "n_not_accepted")}
+
 #: Columns of the frames of a `SiteReview`. Further columns are ignored, and the order does not matter.
 #:
 #: findings, resolved
@@ -41,6 +43,8 @@ _QUANTILES = ("p5", "p25", "p50", "p75", "p95")
 #:     level. What is null of the others is suppressed, or there are none.
 #: changes
 #:     A row a changed value, or a row that was added or removed whole (``column``, ``before``, ``after`` null).
+#: segments
+#:     A row a table and year: of its patients' first doses, null where that is not known.
 #: effects
 #:     A row an endpoint; times before are null without an earlier submission, medians that were not reached too.
 SITE_FRAMES: Mapping[str, Mapping[str, pl.DataType]] = MappingProxyType(
@@ -72,6 +76,7 @@ SITE_FRAMES: Mapping[str, Mapping[str, pl.DataType]] = MappingProxyType(
             **_columns(_NUMBER, *(f"{who}_{name}" for who in ("site", "others") for name in _QUANTILES)),
         },
         "changes": _columns(_TEXT, "table", "key", "column", "before", "after", "kind"),
+        "segments": _SEGMENT,
         "effects": {
             **_columns(_TEXT, "endpoint"),
             **_columns(_COUNT, "n_patients_before", "n_patients_after", "events_before", "events_after"),
@@ -86,13 +91,16 @@ SITE_FRAMES: Mapping[str, Mapping[str, pl.DataType]] = MappingProxyType(
 #: sites
 #:     A row a site, of its last submission; the counts before are null where there was only one. ``outcome`` is one
 #:     of a verdict's words. ``is_worse``: more findings a 100 rows than the submission before.
+#:     ``n_beyond`` counts the rules whose limit is passed.
 #: worst_rules
 #:     Of each site, the rules with most findings, worst first.
+#: segments
+#:     A row a site, table and year.
 STEWARD_FRAMES: Mapping[str, Mapping[str, pl.DataType]] = MappingProxyType(
     {
         "sites": {
             **_columns(_TEXT, "site_id", "submission_id", "created_at", "data_cutoff_date", "verdict"),
-            **_columns(_COUNT, "days_since", "n_patients", "n_rows", "n_findings", "n_quarantined"),
+            **_columns(_COUNT, "days_since", "n_patients", "n_rows", "n_findings", "n_quarantined", "n_beyond"),
             **_columns(_COUNT, "n_findings_before", "n_rows_before"),
             **_columns(_FLAG, "is_late", "is_worse"),
         },
@@ -100,6 +108,7 @@ STEWARD_FRAMES: Mapping[str, Mapping[str, pl.DataType]] = MappingProxyType(
             **_columns(_TEXT, "site_id", "rule", "title", "severity"),
             **_columns(_COUNT, "n_bad", "n_bad_before"),
         },
+        "segments": _SEGMENT,
     }
 )
 
@@ -131,6 +140,10 @@ class SiteReview(Protocol):
     @property
     def created_at(self) -> object:
         """When the site made the submission; shown as it is."""
+
+    @property
+    def is_export(self) -> bool:
+        """Whether it is a REDCap export, with the findings' lines and columns of it: rows are corrected in REDCap."""
 
     @property
     def n_rows_by_table(self) -> Mapping[str, int]:
@@ -173,6 +186,10 @@ class SiteReview(Protocol):
         """What changed since the last accepted submission."""
 
     @property
+    def segments(self) -> pl.DataFrame:
+        """Rows with findings, by table and year."""
+
+    @property
     def effects(self) -> pl.DataFrame:
         """What that does to the endpoints."""
 
@@ -203,6 +220,10 @@ class StewardReview(Protocol):
     @property
     def worst_rules(self) -> pl.DataFrame:
         """The rules with most findings, by site."""
+
+    @property
+    def segments(self) -> pl.DataFrame:
+        """Rows with findings, by site, table and year."""
 
 
 def frames_of(review: object, columns: Mapping[str, Mapping[str, pl.DataType]]) -> dict[str, pl.DataFrame]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,16 +60,21 @@ def _tile(row: Mapping[str, Any]) -> Tile:
     return Tile(
         column=row["column"],
         title=row["title"] or "",
-        percent=wording.NOT_AVAILABLE if share is None else _whole(share),
-        step=-1 if share is None else next(place for place, upper in enumerate(STEPS) if share <= upper),
+        percent=wording.NOT_AVAILABLE if share is None else whole_percent(share),
+        step=-1 if share is None else step_of(share, STEPS),
         detail=f"{n_missing} of {n_rows}",
-        others="" if others is None else _whole(others),
+        others="" if others is None else whole_percent(others),
         is_required=bool(row["required"]),
         stands_out=share is not None and others is not None and n_rows >= _LEAST_ROWS and share - others >= STANDS_OUT,
     )
 
 
-def _whole(percent: float) -> str:
+def step_of(percent: float, steps: Sequence[float]) -> int:
+    """Give the first step whose upper limit is not passed."""
+    return next(place for place, upper in enumerate(steps) if percent <= upper)
+
+
+def whole_percent(percent: float) -> str:
     """Round to whole per cents; neither 0 nor 100 unless it is so."""
     if 0 < percent < 1:
         return "<1%"
@@ -101,11 +106,15 @@ def measures(timeliness: pl.DataFrame) -> tuple[Measure, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """Quantiles as places on an axis from 0 to 100, and in words."""
+    """Quantiles as places on an axis from 0 to 100, and in words.
+
+    `half` has the quartiles and the median, None if one of them is not there; `reach` the 5th and the 95th centile.
+    """
 
     who: str
     n: str
-    places: tuple[float, float, float, float, float] | None
+    half: tuple[float, float, float] | None
+    reach: tuple[float, float] | None
     words: str
 
 
@@ -185,17 +194,21 @@ def measured(value: float) -> str:
 
 
 def _box(who: str, n: int | None, values: list[float | None], low: float, high: float) -> Box:
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return Box(who=who, n=_count(n), places=None, words="none, or too few to be shown")
-    span = (high - low) or 1.0
-    lower, median, upper = (measured(value) for value in known[1:4])
-    p5, p25, p50, p75, p95 = (round(100 * (value - low) / span, 2) if high > low else 50.0 for value in known)
+    """Draw what is known: of few patients the outer centiles are not told, and the middle half is."""
+    p5, p25, p50, p75, p95 = values
+    if p25 is None or p50 is None or p75 is None:
+        said = "none, or too few to be shown" if p50 is None else f"median {measured(p50)}, the rest on too few"
+        return Box(who=who, n=_count(n), half=None, reach=None, words=said)
+
+    def place(value: float) -> float:
+        return round(100 * (value - low) / (high - low), 2) if high > low else 50.0
+
     return Box(
         who=who,
         n=_count(n),
-        places=(p5, p25, p50, p75, p95),
-        words=f"median {median}, middle half {lower} to {upper}",
+        half=(place(p25), place(p50), place(p75)),
+        reach=None if p5 is None or p95 is None else (place(p5), place(p95)),
+        words=f"median {measured(p50)}, middle half {measured(p25)} to {measured(p75)}",
     )
 
 

@@ -21,6 +21,7 @@ from blinreg.analyses.report.site_findings import (
     share_of_a_rule,
     worst_first,
 )
+from blinreg.analyses.report.site_segments import lines_by
 from blinreg.analyses.report.withholding import withhold
 
 PRIVATE_NOTICE = "Rows of your patients, under the names your site gave them: keep this page where you keep the data."
@@ -75,7 +76,7 @@ def site_page(review: SiteReview) -> str:
     >>> frames = {name: pl.DataFrame(schema=dict(columns)) for name, columns in SITE_FRAMES.items()}
     >>> review = SimpleNamespace(**frames, verdict="clean", submission_id="a-1", site_id="site-a", is_synthetic=True,
     ...                          created_at="2019-07-01", n_rows_by_table={"patient": 25}, rejection="",
-    ...                          previous_submission_id="")
+    ...                          is_export=False, previous_submission_id="")
     >>> "Nothing to correct" in site_page(review)
     True
     """
@@ -103,6 +104,7 @@ def site_page(review: SiteReview) -> str:
             passing=[rule for rule in rules if not _is_failing(rule)],
             findings=findings,
             severities=[word for name, word in SEVERITIES.items() if name in set(found["severity"])],
+            years=lines_by(frames["segments"], "table"),
             tiles=tile_rows(frames["completeness"]),
             measures=measures(frames["timeliness"]),
             distributions=distributions_of(frames["distributions"]),
@@ -134,8 +136,12 @@ def answer_of(review: SiteReview, found: pl.DataFrame) -> Answer:
     """Say the verdict, and what the site does next."""
     bad, doubtful = n_rows(found, "reject_row"), found.filter(pl.col("severity") == "warn").height
     check = f"Look at the {_plural(doubtful, 'doubtful value')}: correct what is wrong, and leave what is right."
-    again = "Seal the folder again (blinreg seal), and validate it again (blinreg validate)."
-    correct = f"Correct the {_plural(bad, 'row')} in your files: every one is listed below with what to do."
+    where, again = (
+        ("in REDCap", "Export again, and validate the new export (blinreg validate).")
+        if review.is_export
+        else ("in your files", "Seal the folder again (blinreg seal), and validate it again (blinreg validate).")
+    )
+    correct = f"Correct the {_plural(bad, 'row')} {where}: every one is listed below with what to do."
     held = "A row that is not accepted counts nowhere, and the rows that belong to it wait with it."
     if review.verdict == "rejected":
         return Answer(
@@ -161,6 +167,15 @@ def answer_of(review: SiteReview, found: pl.DataFrame) -> Answer:
             heading=f"All rows are accepted, with {_plural(doubtful, 'doubtful value')}",
             sentence="Doubtful values count as they are until you correct them.",
             steps=(check, "If you corrected any: " + again[0].lower() + again[1:]),
+            tone="warn",
+        )
+    beyond = review.rules.filter(pl.col("verdict_by_threshold").is_in(["too_many", "too_few"])).height
+    if beyond:
+        return Answer(
+            heading="Nothing to correct, but look at some shares",
+            sentence=f"All rows are accepted. {_plural(beyond, 'share')} of rows, such as of values not known, "
+            f"{'is' if beyond == 1 else 'are'} beyond the limit.",
+            steps=("Read the rules below: give what can still be found out, and leave what cannot.",),
             tone="warn",
         )
     return Answer(

@@ -13,6 +13,7 @@ from blinreg.analyses.report.assets import SYNTHETIC_MARK, SYNTHETIC_NOTICE, env
 from blinreg.analyses.report.review import STEWARD_FRAMES, StewardReview, frames_of
 from blinreg.analyses.report.site_delta import signed
 from blinreg.analyses.report.site_findings import Word, severity_word
+from blinreg.analyses.report.site_segments import lines_by
 
 NOTICE = "Counts by site, for the keeper of the registry: not for publication."
 MARK = "CONFIDENTIAL"
@@ -50,6 +51,7 @@ class SiteRow:
     n_patients: str
     n_findings: int
     n_quarantined: int
+    n_beyond: int
     per_100: str
     per_100_sort: str
     before: str
@@ -99,8 +101,9 @@ def steward_page(review: StewardReview) -> str:
             review=review,
             mark=mark,
             notice=notice,
-            heading=heading_of(len(rows), len(late), len(worse)),
+            heading=heading_of(len(rows), len(late), len(worse), is_first=all(row.width_before is None for row in rows)),
             rows=rows,
+            years=lines_by(frames["segments"], "site_id"),
             late=late,
             worse=worse,
             style=style("report.css", "site.css", "steward.css", mark=mark),
@@ -110,22 +113,23 @@ def steward_page(review: StewardReview) -> str:
     )
 
 
-def heading_of(n_sites: int, n_late: int, n_worse: int) -> str:
-    """Say in a sentence how the sites stand.
+def heading_of(n_sites: int, n_late: int, n_worse: int, *, is_first: bool = False) -> str:
+    """Say in a sentence how the sites stand; `is_first` if none of them sent anything before its last submission.
 
     Examples
     --------
     >>> heading_of(11, 1, 0), heading_of(11, 0, 0)
     ('Of 11 sites, 1 is late and none is worse than last time', 'All 11 sites are in time and no worse than last time')
+    >>> heading_of(11, 0, 0, is_first=True)
+    'All 11 sites are in time, each with its first submission'
     """
     if not n_sites:
         return "No site has submitted"
     if not n_late and not n_worse:
-        return (
-            "The site is in time and no worse than last time"
-            if n_sites == 1
-            else f"All {n_sites} sites are in time and no worse than last time"
-        )
+        begin = "The site is in time" if n_sites == 1 else f"All {n_sites} sites are in time"
+        if not is_first:
+            return f"{begin} and no worse than last time"
+        return f"{begin}, {'with its' if n_sites == 1 else 'each with its'} first submission"
     late, worse = (f"{n or 'none'} {'are' if n > 1 else 'is'}" for n in (n_late, n_worse))
     return f"Of {n_sites} {'site' if n_sites == 1 else 'sites'}, {late} late and {worse} worse than last time"
 
@@ -168,6 +172,7 @@ def _row(row: Mapping[str, Any], rules: pl.DataFrame, highest: float) -> SiteRow
         n_patients=wording.NOT_AVAILABLE if row["n_patients"] is None else f"{row['n_patients']:,}",
         n_findings=row["n_findings"] or 0,
         n_quarantined=row["n_quarantined"] or 0,
+        n_beyond=row["n_beyond"] or 0,
         per_100=_rate(now),
         per_100_sort="" if now is None else repr(now),
         before=_rate(before),

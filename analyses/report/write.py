@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from blinreg.analyses.fidelity.ledger import Ledger
-from blinreg.analyses.plans.result import RunResult
-from blinreg.schemas.errors import UsageError
+from blinreg.analyses.results import write_text
+
+if TYPE_CHECKING:
+    # Other pages of this package do without what a run needs.
+    from blinreg.analyses.fidelity.ledger import Ledger
+    from blinreg.analyses.plans.result import RunResult
 
 #: Page beside the report that compares synthetic data with the publication they imitate.
 FIDELITY_PAGE = "fidelity.html"
@@ -37,19 +41,10 @@ def write_report(result: RunResult, path: str | Path, *, ledger: Ledger | None =
 
     target = Path(path)
     if ledger is None:
-        _replace(target, render_report(result))
+        write_text(target, render_report(result))
         return target
     from blinreg.analyses.report.ledger import ledger_page, verdict
 
-    _replace(target.with_name(FIDELITY_PAGE), ledger_page(ledger))
-    _replace(target, render_report(result, fidelity=(FIDELITY_PAGE, verdict(ledger))))
+    write_text(target.with_name(FIDELITY_PAGE), ledger_page(ledger))
+    write_text(target, render_report(result, fidelity=(FIDELITY_PAGE, verdict(ledger))))
     return target
-
-
-def _replace(target: Path, text: str) -> None:
-    partial = target.with_name(target.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(target)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written ({error.strerror})", next_step="name another file") from error

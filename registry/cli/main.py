@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from blinreg.registry.cli.commands import COMMANDS
+from blinreg.registry.cli.commands import NAMES, commands
 from blinreg.registry.cli.console import Console
-from blinreg.schemas.errors import BlinregError, UsageError
+from blinreg.schemas.errors import BlinregError, UsageError, bug
 
 _EXIT_CODES = """exit codes:
   0  clean or complete          1  loaded with warnings
@@ -21,7 +20,6 @@ _EXIT_CODES = """exit codes:
   6  an analysis failed        70  a bug of blinreg
 """
 
-_BUG = 70
 _INTERRUPTED = 130
 
 
@@ -42,8 +40,8 @@ class _Wide(argparse.RawDescriptionHelpFormatter):
         self._dedent()
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser from the commands' own declarations."""
+def build_parser(names: Sequence[str] = NAMES) -> argparse.ArgumentParser:
+    """Build the parser from the commands' own declarations; only those that are named are imported."""
     parser = _Parser(
         prog="blinreg",
         description="A registry of real-world blinatumomab patients, with the survival analyses it exists for.",
@@ -51,9 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=_Wide,
     )
     parser.add_argument("--version", action="version", version=f"blinreg {version('blinreg')}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    for command in COMMANDS:
-        sub = commands.add_parser(
+    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for command in commands(names):
+        sub = parsers.add_parser(
             command.NAME,
             help=command.HELP,
             description=command.__doc__,
@@ -67,19 +65,10 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _report_bug(console: Console, error: Exception) -> int:
-    """Say where it broke, and nothing that could be patient data: an exception's text may quote a value."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{frame.name}, line {frame.lineno} of {os.path.basename(frame.filename)}"  # noqa: PTH119
-    if os.environ.get("BLINREG_TRACEBACK") == "1":
-        traceback.print_exception(error)
-    console.error(
-        BlinregError(
-            f"a bug of blinreg: {type(error).__name__} in {where}",
-            next_step="report this line; BLINREG_TRACEBACK=1 shows the trace, which may quote data",
-        )
-    )
-    return _BUG
+def _asked_for(arguments: Sequence[str]) -> Sequence[str]:
+    """Name the command that is asked for; all of them where none is, so that help and errors can list them."""
+    first = tuple(arguments[:1])
+    return first if set(first) & set(NAMES) else NAMES
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     console = Console(as_json="--json" in arguments)
     try:
-        args = build_parser().parse_args(arguments)
+        args = build_parser(_asked_for(arguments)).parse_args(arguments)
         console.quiet, console.as_json = args.quiet, args.json
         return int(args.run(args, console))
     except BlinregError as error:
@@ -118,4 +107,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:
         # The last line of defence: an exit code and a place, never a stack trace with data in it.
-        return _report_bug(console, error)
+        found = bug(error)
+        console.error(found)
+        return found.exit_code

@@ -12,6 +12,7 @@ from blinreg.schemas.views.clinical import (
     EXPOSURE_VIEW,
     RESPONSE,
     TOXICITY,
+    TOXICITY_TERM,
     TRANSPLANT,
 )
 from blinreg.schemas.views.time_to_event import COUNTING_PROCESS, ENDPOINT, ENDPOINT_EXCLUSION
@@ -28,6 +29,7 @@ VIEWS: tuple[View, ...] = (
     ENDPOINT_EXCLUSION,
     COUNTING_PROCESS,
     TOXICITY,
+    TOXICITY_TERM,
     DISCONTINUATION,
     ATTRITION,
 )

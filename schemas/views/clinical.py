@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from blinreg.schemas.codes import (
+    ADVERSE_EVENT_TERM,
     GRADE_SCALE,
     HAEMATOLOGIC_RESPONSE,
     TOXICITY_CATEGORY,
@@ -30,6 +31,27 @@ EXPOSURE = code_list(
 
 #: Exposures at whose beginning the rows of ``analysis.counting_process`` are cut.
 CUT_EXPOSURE = {name: meaning for name, meaning in EXPOSURE.items() if name not in {"tki", "second_cycle"}}
+
+TKI_AGENT = code_list(
+    none="none on the index date",
+    imatinib="imatinib",
+    dasatinib="dasatinib",
+    nilotinib="nilotinib",
+    bosutinib="bosutinib",
+    ponatinib="ponatinib",
+    other="another one",
+    several="more than one",
+)
+
+AFTER_RESPONSE = code_list(
+    nothing="none of these until the end of observation",
+    allo_hct="allogeneic transplant",
+    car_t="chimeric antigen receptor T cells",
+    donor_lymphocytes="donor lymphocyte infusion",
+    relapse="relapse or progression",
+    death="death",
+    no_response="there was no response",
+)
 
 COHORT = View(
     name="cohort",
@@ -75,13 +97,25 @@ COHORT = View(
             "CNS disease at diagnosis, at an earlier relapse or at the first dose.",
             known_at="index_date",
         ),
+        flag(
+            "cns_at_earlier_event",
+            "1 if CNS disease was recorded at a relapse or progression before the first dose.",
+            known_at="index_date",
+        ),
         taken("baseline", "extramedullary_disease", known_at="index_date"),
         taken("baseline", "n_prior_lines", known_at="index_date"),
+        count(
+            "n_earlier_lines",
+            "Prior lines as the baseline says; where it does not, the lines of therapy before that of blinatumomab.",
+            of="lines",
+            known_at="index_date",
+        ),
         taken("baseline", "prior_allo_hct", known_at="index_date"),
         taken("baseline", "primary_refractory", known_at="index_date"),
         taken("baseline", "cr1_duration_days", known_at="index_date"),
         flag("prior_inotuzumab", "Inotuzumab ozogamicin before the first dose.", known_at="index_date"),
         flag("tki_at_start", "A tyrosine kinase inhibitor given on the index date.", known_at="index_date"),
+        word("tki_agent_at_start", TKI_AGENT, "Which one.", known_at="index_date"),
         day("registration_date", "Day on which the site registered the patient; empty if not recorded."),
     ),
 )
@@ -173,12 +207,56 @@ COURSE = View(
             "Day on which the course is over for good: the next line, re-treatment, transplant or last contact, or the "
             "first day of a later cycle.",
         ),
+        count(
+            "n_interruptions",
+            "Interruptions of the first course of blinatumomab for an adverse event.",
+            of="interruptions",
+            known_at="n_cycles_known_date",
+        ),
+        flag(
+            "chemotherapy_with_course",
+            "Systemic chemotherapy given with the first course of blinatumomab.",
+            known_at="n_cycles_known_date",
+        ),
+        flag(
+            "intrathecal_with_course",
+            "Intrathecal therapy given with the first course of blinatumomab.",
+            known_at="n_cycles_known_date",
+        ),
+        flag(
+            "anti_cd20_with_course",
+            "An antibody against CD20 given with the first course of blinatumomab.",
+            known_at="n_cycles_known_date",
+        ),
+        flag(
+            "combination",
+            "A tyrosine kinase inhibitor or chemotherapy, intrathecal included, given with the first course of "
+            "blinatumomab.",
+            known_at="combination_known_date",
+        ),
+        day(
+            "combination_known_date",
+            "First day of such a drug on or after the first dose; for the others n_cycles_known_date.",
+        ),
+        word(
+            "after_response",
+            AFTER_RESPONSE,
+            "What came first after the response; of one day relapse before transplant before cells before death.",
+            known_at="after_response_date",
+        ),
+        day("after_response_date", "Day of it; for none of these and for non-responders the end of observation."),
         days(
             "follow_up_days",
             "Days from the first dose to death, last contact or cutoff.",
             known_at="observation_end_date",
         ),
         day("observation_end_date", "Day of death, of last contact or of the cutoff, whichever is earliest."),
+        taken(
+            "follow_up",
+            "cause_of_death",
+            known_at="observation_end_date",
+            description="Cause of a death within observation; empty for the living.",
+        ),
     ),
 )
 
@@ -271,6 +349,36 @@ TOXICITY = View(
         day("max_grade_date", "First onset of an event of the highest grade."),
         day("first_onset_date", "First onset in the window."),
         days("first_onset_days", "Days from first dose to the first onset.", known_at="first_onset_date"),
+    ),
+)
+
+TOXICITY_TERM = View(
+    name="toxicity_term",
+    grain="one row a patient, term, grade scale and period",
+    description=(
+        "Single adverse events: highest grade, treatment, death of it. Only patients with an event have rows; the "
+        "denominators are those of the category in the view toxicity."
+    ),
+    key=("patient_id", "term", "grade_scale", "period"),
+    columns=(
+        VIEW_PATIENT_ID,
+        word("term", ADVERSE_EVENT_TERM, "What happened."),
+        *(
+            TOXICITY.column(name)
+            for name in (
+                "category",
+                "grade_scale",
+                "period",
+                "n_events",
+                "n_ungraded",
+                "max_grade",
+                "max_grade_date",
+                "first_onset_date",
+            )
+        ),
+        flag("corticosteroid", "1 if a corticosteroid was given for such an event.", known_at="first_onset_date"),
+        flag("tocilizumab", "1 if tocilizumab was given for such an event.", known_at="first_onset_date"),
+        flag("is_fatal", "1 if such an event was fatal (outcome, or grade 5).", known_at="max_grade_date"),
     ),
 )
 

@@ -10,11 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from blinreg.registry.cli.commands import COMMANDS
+from blinreg.registry.cli.commands import NAMES
 from blinreg.registry.cli.main import build_parser
-from blinreg.registry.loading import load_submissions
-from blinreg.registry.store import Registry
-from blinreg.synthetic import generate
 
 TOP = Path(__file__).parents[2]
 README = (TOP / "README.md").read_text(encoding="utf-8")
@@ -50,7 +47,7 @@ def command_lines() -> list[str]:
 @pytest.mark.parametrize("line", sorted({line for line in command_lines() if line.startswith("blinreg ")}))
 def test_command_line_is_one_that_the_program_knows(line: str) -> None:
     args = build_parser().parse_args(shlex.split(line)[1:])
-    assert args.command in {command.NAME for command in COMMANDS}
+    assert args.command in NAMES
 
 
 @pytest.mark.parametrize("target", sorted({line.split()[1] for line in command_lines() if line.startswith("make ")}))
@@ -73,18 +70,9 @@ def test_python_versions_are_those_of_the_package() -> None:
     assert f"Python {oldest} to {newest}" in README
 
 
-@pytest.fixture(scope="module")
-def demo_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("readme")
-    made = generate("realworld-2020", folder / "submissions")
-    with Registry.create(folder / "registry.duckdb") as registry:
-        load_submissions(registry, made.paths)
-    return folder / "registry.duckdb"
-
-
-def test_sql_examples_run_in_a_plain_client_and_answer(demo_registry: Path) -> None:
+def test_sql_examples_run_in_a_plain_client_and_answer(demo: Path) -> None:
     submission = "syn-realworld-2020-2020-site01"
-    with duckdb.connect(str(demo_registry), read_only=True) as client:
+    with duckdb.connect(str(demo / "registry.duckdb"), read_only=True) as client:
         for block in blocks("sql"):
             for statement in duckdb.extract_statements(block.replace("some-submission-id", submission)):
                 result = client.execute(statement)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import duckdb
@@ -98,10 +99,12 @@ class FilledRegistry:
         tables["patient"] = tables.get("patient", []) + [{"patient_id": name} for name in sorted(mentioned - given)]
         for table, rows in tables.items():
             numbers: dict[str, int] = {}
-            for line, row in enumerate(rows, start=2):
-                self._insert(table, submission_id, line, row, numbers)
+            full = [self._full(table, submission_id, line, row, numbers) for line, row in enumerate(rows, start=2)]
+            # A statement for each row would be most of the time of a test.
+            for names, alike in groupby(full, key=tuple):
+                self._insert(table, names, list(alike))
 
-    def _insert(self, table: str, submission_id: str, line: int, row: Row, numbers: dict[str, int]) -> None:
+    def _full(self, table: str, submission_id: str, line: int, row: Row, numbers: dict[str, int]) -> Row:
         full = {"patient_id": PATIENT} | USUAL.get(table, {}) | row
         patient = full["patient_id"]
         if table in NUMBERED:
@@ -110,10 +113,13 @@ class FilledRegistry:
         for column in DATE_COLUMNS[table]:
             if isinstance(full.get(column), int):
                 full[column] = to_date(full[column]).isoformat()
-        full |= {"submission_id": submission_id, "source_file": f"{table}.csv", "source_line": line}
-        marks = ", ".join("?" for _ in full)
+        return full | {"submission_id": submission_id, "source_file": f"{table}.csv", "source_line": line}
+
+    def _insert(self, table: str, names: tuple[str, ...], rows: list[Row]) -> None:
+        marks = f"({', '.join('?' for _ in names)})"
         self.connection.execute(
-            f"insert into submitted.{table} ({', '.join(full)}) values ({marks})", list(full.values())
+            f"insert into submitted.{table} ({', '.join(names)}) values {', '.join([marks] * len(rows))}",
+            [value for row in rows for value in row.values()],
         )
 
     def execute(self, statement: str) -> None:

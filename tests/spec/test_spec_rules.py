@@ -18,15 +18,12 @@ from blinreg.registry.quality.engine import make_contexts, run_rules
 from blinreg.registry.quality.staging import CELL_SCHEMA, database, insert, persons, stage
 from blinreg.schemas.model import Type
 from blinreg.schemas.rules import CELL, CONTEXTS, RULES, Example, Expected, Origin, Rule
-from blinreg.schemas.rules.sql import SubmissionFacts, contexts_of, judged
+from blinreg.schemas.rules.sql import SubmissionFacts, context_parts, contexts_of, judged
 from blinreg.schemas.tables import TABLES, table
 
 DECLARED = [rule for rule in RULES if rule.origin is Origin.DECLARED]
 DTYPES = {Type.INTEGER: pl.Int32, Type.NUMBER: pl.Float64}
 VERDICTS = {Expected.PASSES: False, Expected.FAILS: True, Expected.UNKNOWN: None}
-
-#: Contexts that compare patients with each other: their examples are judged one by one.
-ACROSS_PATIENTS = {"copies", "person"}
 
 Cases = list[tuple[Rule, int, Example]]
 
@@ -111,7 +108,7 @@ CASES = numbered(DECLARED)
 
 
 def compares_patients(rule: Rule) -> bool:
-    return any(context.name in ACROSS_PATIENTS for context in contexts_of(rule, CONTEXTS))
+    return any(not context.by_patient for context in contexts_of(rule, CONTEXTS))
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +162,23 @@ def test_a_context_has_one_row_for_each_judged_row(bench: Bench) -> None:
         key = ", ".join(f"{context.name}__{column}" for column in context.key)
         query = f"select count(*) - count(distinct ({key})) from context_{context.name}"
         assert bench.connection.execute(query).fetchall() == [(0,)], context.name
+
+
+def test_a_context_by_patient_says_the_same_of_some_patients_at_a_time(bench: Bench) -> None:
+    named = {context.name: context for rule in bench.rules for context in contexts_of(rule, CONTEXTS)}
+    by_patient = [context for context in named.values() if context.by_patient]
+    assert len(by_patient) > 10
+    n_divided = 0
+    for context in by_patient:
+        everything = f"select * from context_{context.name} order by all"
+        whole = bench.connection.execute(everything).fetchall()
+        first, *others = context_parts(context, 3)
+        bench.connection.execute(first)
+        n_divided += bench.connection.execute(everything).fetchall() != whole
+        for part in others:
+            bench.connection.execute(part)
+        assert bench.connection.execute(everything).fetchall() == whole, context.name
+    assert n_divided > 8
 
 
 @pytest.mark.parametrize("rule", DECLARED, ids=lambda rule: rule.id)

@@ -183,3 +183,28 @@ def test_attrition_from_submitted_to_analysed(registry_with: RegistryWith) -> No
         "responder": (2, 1),
         "responder_with_follow_up": (1, 1),
     }
+
+
+def test_single_events_keep_their_scale_their_treatment_and_their_outcome(registry_with: RegistryWith) -> None:
+    registry = registry_with(
+        treatment_cycle=[CYCLE],
+        adverse_event=[
+            event(2, "crs", 1, corticosteroid="no", tocilizumab="unknown"),
+            event(6, "crs", 3, corticosteroid="yes"),
+            event(7, "crs", 2, "lee_2014"),
+            event(9, "headache", None, outcome="fatal"),
+            event(12, "stroke", 5),
+            event(90, "headache", 2),
+        ],
+        follow_up=[ALIVE],
+    )
+    columns = ("term", "grade_scale", "n_events", "n_ungraded", "max_grade", "max_grade_date", "first_onset_date")
+    flags = ("corticosteroid", "tocilizumab", "is_fatal")
+    rows = registry.rows("toxicity_term", period="on_treatment")
+    assert [tuple(row[name] for name in columns + flags) for row in rows] == [
+        ("crs", "ctcae_5", 2, 0, 3, 6, 2, 1, 0, 0),
+        ("crs", "lee_2014", 1, 0, 2, 7, 7, 0, 0, 0),
+        ("headache", "ctcae_5", 1, 1, None, None, 9, 0, 0, 1),
+        ("stroke", "ctcae_5", 1, 0, 5, 12, 12, 0, 0, 1),
+    ]
+    assert {row["category"] for row in rows} == {"crs", "neurotoxicity"}

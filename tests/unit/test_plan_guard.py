@@ -332,5 +332,5 @@ def test_the_shipped_plan_is_biased_only_where_it_says_so(
 
     # The invented patients do not have every endpoint.
     present = set(views["endpoint"]["endpoint"])
-    declared = {entry.name for entry in plan.entries if entry.biased and endpoints_of(entry) <= present}
+    declared = {one.spoken_name for one in plan.judged if one.biased and endpoints_of(one) <= present}
     assert {name for name, verdict in verdicts.items() if verdict.early} == declared

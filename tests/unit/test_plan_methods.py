@@ -171,7 +171,7 @@ def test_table_one_shows_yes_and_keeps_no_in_the_tidy_table(views: Views) -> Non
     )
 
     found = tables(outcome)
-    assert found[""]["label"].to_list() == ["Prior allo hct", "Age years, years", "Tki at start"]
+    assert found[""]["label"].to_list() == ["Prior allo hct", "Age years", "Tki at start"]
     assert set(found["tidy"].filter(pl.col("variable") == "tki_at_start")["level"]) == {"no", "yes"}
     n_tki = int(views["cohort"]["tki_at_start"].sum())
     assert found[""].row(2, named=True)["n_all"] == n_tki
@@ -230,7 +230,7 @@ def test_two_reasons_for_stopping_are_one_patient(views: Views) -> None:
         schema=views["discontinuation"].schema,
     )
 
-    found = tables(carry_out('method = "adverse_events"\npopulation = "cohort"\n', views | {"discontinuation": stops}))
+    found = tables(carry_out('method = "consequences"\npopulation = "cohort"\n', views | {"discontinuation": stops}))
 
     assert found["stopped"].select("label", "n_stopped", "n_patients").rows() == [
         ("Any adverse event", 2, 150),

@@ -74,8 +74,8 @@ def test_the_hash_is_of_the_text() -> None:
 WRONG = {
     "not TOML": (
         "[study\n",
-        "study.toml is not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 7); "
-        "correct the line",
+        "study.toml, line 1 is not valid TOML: Expected ']' at the end of a table declaration; there stands: [study; "
+        'correct it: texts stand in "quotes", lists in [ ], a table in { } on one line',
     ),
     "unknown table": (
         GOOD + '[populations.x]\ntitle = "X"\n',
@@ -109,7 +109,7 @@ WRONG = {
     ),
     "unknown column of a condition": (
         GOOD.replace("where.indication", "where.indicatoin"),
-        "study.toml, population rr: column 'indicatoin' is unknown; did you mean indication or conditioning?",
+        "study.toml, population rr: column 'indicatoin' is unknown; did you mean indication or conditioning or combination?",
     ),
     "unknown code": (
         GOOD.replace('"relapsed_refractory"', '"relapsed"'),
@@ -177,6 +177,10 @@ WRONG = {
     "variable that is a column": (
         GOOD + '[variable.sex]\nlabel = "Sex"\ncolumn = "age_years"\n',
         "study.toml, variable sex: sex is a column already; choose another name",
+    ),
+    "variable that is a column of the rows": (
+        GOOD + '[variable.event]\nlabel = "Event"\ncolumn = "age_years"\n',
+        "study.toml, variable event: event is a column of the rows of every analysis; choose another name",
     ),
     "variable of nothing": (
         GOOD + '[variable.x]\nlabel = "X"\n',

@@ -68,7 +68,11 @@ def test_every_loss_is_counted_with_its_reason(task: Task, views: ViewFrames) ->
     table = rows.attrition.table
     assert table["n_patients"].to_list()[:3] == [120, rr.height, responders.height]
     assert table["n_patients"][-1] == rows.frame["patient_id"].n_unique()
-    assert table["reason"].to_list()[:3] == ["", "not: indication is relapsed refractory", "not: responder is yes"]
+    assert table["reason"].to_list()[:3] == [
+        "",
+        'not "Indication: relapsed refractory"',
+        'not "Is responder: yes"',
+    ]
     lost = table["n_patients"].shift(1).fill_null(120) - table["n_patients"]
     assert lost.to_list() == table["n_excluded"].to_list()
 
@@ -157,8 +161,8 @@ def test_competing_events_are_not_censored_silently(task: Task) -> None:
 
 
 def test_an_endpoint_nobody_has_is_named(task: Task) -> None:
-    with pytest.raises(AnalysisError, match=r"endpoint rfs_molecular .* has 0 origins in the data"):
-        task.follow_up("rfs_molecular")
+    with pytest.raises(AnalysisError, match=r"endpoint duration_of_remission .* has 0 origins in the data"):
+        task.follow_up("duration_of_remission")
 
 
 def test_the_order_of_the_rows_of_a_view_does_not_matter(invented_views: Callable[..., Views]) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
+from typing import NoReturn
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from blinreg.analyses.disclosure import open_gate
 from blinreg.analyses.plans import InputSubmission, Plan, Provenance, RunResult, load_plan, run_plan
 from blinreg.analyses.plans.parse import parse_plan
+from blinreg.analyses.plans.progress import Step
 from blinreg.analyses.report import write_report
 from blinreg.schemas.errors import GuardRefusal, UsageError
 
@@ -51,7 +55,7 @@ name = "efs"
 title = "Event-free survival"
 method = "kaplan_meier"
 population = "cohort"
-endpoint = "rfs_molecular"
+endpoint = "duration_of_remission"
 
 [[analysis]]
 name = "age"
@@ -127,38 +131,74 @@ def test_the_manifest_identifies_inputs_by_content(views: Views, small: Plan, tm
 
     manifest = json.loads((tmp_path / "run_manifest.json").read_text())
     assert [found["site_id"] for found in manifest["submissions"]] == ["site_a", "site_b"]
-    assert manifest["plan"] == {"name": "small", "text_sha256": sha256(SMALL.encode()).hexdigest()}
-    assert manifest["release"] == "synthetic"
+    assert manifest["plan"] == {
+        "name": "small",
+        "file": "results/plan.toml",
+        "text_sha256": sha256(SMALL.encode()).hexdigest(),
+    }
+    assert (tmp_path / "results/plan.toml").read_text() == SMALL
+    assert (manifest["release"], manifest["state"]) == ("synthetic", "finished")
+    assert set(manifest["outputs_sha256"]) == set(files(tmp_path)) - {"run_manifest.json"}
     for file, digest in manifest["outputs_sha256"].items():
         assert sha256((tmp_path / file).read_bytes()).hexdigest() == digest
     assert str(tmp_path) not in (tmp_path / "run_manifest.json").read_text()
 
 
-def test_parquet_and_json_hold_the_same_numbers_and_say_they_are_synthetic(
-    views: Views, small: Plan, tmp_path: Path
-) -> None:
-    run_plan(small, views, provenance=SYNTHETIC, out=tmp_path)
+def test_every_table_is_parquet_json_and_csv_with_the_same_values(shipped: RunResult) -> None:
+    n_tables = 0
+    for analysis in shipped.analyses:
+        stored = json.loads((shipped.out / f"results/{analysis.entry.name}.json").read_text())
+        for spec, released in analysis.tables:
+            n_tables += 1
+            rows = stored["tables"][spec.part or "main"]["rows"]
+            frame = pl.read_parquet(shipped.out / f"results/{released.name}.parquet")
+            text = pl.read_csv(shipped.out / f"results/{released.name}.synthetic.csv", schema=frame.schema)
+            assert_frame_equal(frame, released.frame)
+            assert_frame_equal(text, frame, check_exact=True)
+            assert pl.DataFrame(rows, schema=frame.schema).rows() == frame.rows()
+    assert n_tables > 150
 
-    stored = json.loads((tmp_path / "results/age.json").read_text())
-    frame = pl.read_parquet(tmp_path / "results/age.parquet")
-    assert stored["tables"]["main"]["rows"] == frame.to_dicts()
-    assert stored["data"] == "Synthetic data"
-    assert pl.read_parquet_metadata(tmp_path / "results/age.parquet")["blinreg.data"] == "Synthetic data"
-    assert "Synthetic data" in (tmp_path / "figures/os.svg").read_text()
+
+def test_every_file_says_that_the_data_are_synthetic(shipped: RunResult) -> None:
+    out = shipped.out
+    assert all(json.loads(file.read_text())["data"] == "Synthetic data" for file in out.glob("results/*.json"))
+    assert all(
+        pl.read_parquet_metadata(file)["blinreg.data"] == "Synthetic data" for file in out.glob("results/*.parquet")
+    )
+    assert all(file.name.endswith(".synthetic.csv") for file in out.glob("results/*.csv"))
+    assert all("Synthetic data" in file.read_text() for file in out.glob("figures/*.svg"))
 
 
 def test_a_failed_analysis_fails_alone(views: Views, small: Plan, tmp_path: Path) -> None:
     result = run_plan(small, views, provenance=SYNTHETIC, out=tmp_path)
 
-    # Nobody of the invented patients has the endpoint rfs_molecular.
-    assert [failed.entry.name for failed in result.failures] == ["efs"]
+    # Nobody of the invented patients has the endpoint duration_of_remission.
+    assert [failed.analysis for failed in result.failures] == ["efs"]
     assert result.exit_code == 6
     assert not (tmp_path / "results/efs.parquet").exists()
     assert result.analysis("age").sentence
-    assert result.manifest["analyses"]["efs"]["outcome"].startswith("failed: endpoint rfs_molecular")
+    assert result.manifest["analyses"]["efs"]["outcome"].startswith("failed: endpoint duration_of_remission")
     page = write_report(result, tmp_path / "report.html").read_text()
     assert "Analyses that failed" in page
     assert "This analysis failed." in page
+
+
+def test_a_bug_in_one_analysis_does_not_take_the_others_with_it(views: Views, small: Plan, tmp_path: Path) -> None:
+    def broken(options: object, task: object) -> NoReturn:
+        raise ZeroDivisionError("patient SYN0001")
+
+    first, second, third = small.entries
+    plan = replace(small, entries=(replace(first, method=replace(first.method, run=broken)), second, third))
+
+    result = run_plan(plan, views, provenance=SYNTHETIC, out=tmp_path)
+
+    assert [failed.analysis for failed in result.failures] == ["os", "efs"]
+    reason = result.failures[0].reason
+    assert reason.startswith("a bug of blinreg: ZeroDivisionError in broken, line ")
+    assert "SYN0001" not in reason
+    assert result.analysis("age").sentence
+    # The study's sentence is that it failed.
+    assert result.key_findings == (("Overall survival", f"failed: {reason}"),)
 
 
 def test_a_refused_plan_writes_nothing(views: Views, tmp_path: Path) -> None:
@@ -221,7 +261,7 @@ def test_results_of_an_earlier_run_are_replaced(views: Views, small: Plan, tmp_p
 
     run_plan(shorter, views, provenance=SYNTHETIC, out=tmp_path)
 
-    assert not (tmp_path / "results/age.parquet").exists()
+    assert not list((tmp_path / "results").glob("age*"))
     assert (tmp_path / "results/os.parquet").is_file()
 
 
@@ -236,19 +276,23 @@ def test_folders_that_are_not_ours_are_left_alone(views: Views, small: Plan, tmp
 
 
 def test_progress_names_each_analysis(views: Views, small: Plan, tmp_path: Path) -> None:
-    seen: list[tuple[int, int, str]] = []
+    seen: list[Step] = []
 
-    run_plan(
-        small,
-        views,
-        provenance=SYNTHETIC,
-        out=tmp_path,
-        on_progress=lambda done, total, title: seen.append((done, total, title)),
-    )
+    run_plan(small, views, provenance=SYNTHETIC, out=tmp_path, on_progress=seen.append)
 
-    assert seen == [
-        (0, 3, "Overall survival"),
-        (1, 3, "Event-free survival"),
-        (2, 3, "Age"),
-        (3, 3, "done"),
+    assert [(step.state, step.analysis, step.done, step.total) for step in seen] == [
+        ("started", "os", 0, 3),
+        ("finished", "os", 1, 3),
+        ("started", "efs", 1, 3),
+        ("failed", "efs", 2, 3),
+        ("started", "age", 2, 3),
+        ("finished", "age", 3, 3),
+        ("done", "", 3, 3),
     ]
+    ended = [step for step in seen if step.state in ("finished", "failed")]
+    assert all(step.took_seconds is not None and step.took_seconds >= 0 for step in ended)
+    assert seen[3].message.startswith("endpoint duration_of_remission")
+    assert seen[0].seconds_left is None
+    # Two of three are left after the first: twice as long as it took.
+    assert seen[1].seconds_left == pytest.approx(2 * (seen[1].took_seconds or 0), abs=0.1)
+    assert seen[-1].seconds_left == 0

@@ -9,6 +9,7 @@ from typing import Any
 from blinreg.analyses.plans.methods.adverse_events import ADVERSE_EVENTS
 from blinreg.analyses.plans.methods.attrition import ATTRITION
 from blinreg.analyses.plans.methods.base import Method
+from blinreg.analyses.plans.methods.consequences import CONSEQUENCES
 from blinreg.analyses.plans.methods.cox import COX
 from blinreg.analyses.plans.methods.cumulative_incidence import CUMULATIVE_INCIDENCE
 from blinreg.analyses.plans.methods.exposure_incidence import EXPOSURE_INCIDENCE
@@ -34,6 +35,7 @@ METHODS: Mapping[str, Method[Any]] = MappingProxyType(
             RESPONSE_RATE,
             LOGISTIC,
             ADVERSE_EVENTS,
+            CONSEQUENCES,
             KAPLAN_MEIER,
             SIMON_MAKUCH,
             COX,

@@ -58,4 +58,10 @@ def _summarise(_options: AttritionOptions, tables: Tables) -> str:
     return f"{table['n_patients'][0]} patients were submitted; {table['n_patients'][-1]} are left at the last step."
 
 
-ATTRITION = Method(name="attrition", options=AttritionOptions, clock=Clock.NONE, run=_run, summarise=_summarise)
+def _rows_sql(_options: AttritionOptions) -> str:
+    return "select * from analysis.attrition"
+
+
+ATTRITION = Method(
+    name="attrition", options=AttritionOptions, clock=Clock.NONE, run=_run, summarise=_summarise, rows_sql=_rows_sql
+)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 import polars as pl
 
 from blinreg.analyses.plans.options import Options
+from blinreg.analyses.plans.outcome import MAIN, Outcome
 
 if TYPE_CHECKING:
-    from blinreg.analyses.plans.outcome import Outcome
     from blinreg.analyses.plans.task import Task
 
 __all__ = ["Clock", "Method", "Options", "Tables"]
@@ -20,6 +20,10 @@ __all__ = ["Clock", "Method", "Options", "Tables"]
 O = TypeVar("O", bound=Options)  # noqa: E741 - the one letter for options
 #: Released tables of an analysis by part.
 Tables: TypeAlias = Mapping[str, pl.DataFrame]
+
+
+def _every_row(table: pl.DataFrame) -> pl.DataFrame:
+    return table
 
 
 class Clock(StrEnum):
@@ -47,6 +51,15 @@ class Method(Generic[O]):
     summarise : callable
         ``(options, released tables by part) -> sentence``: so that no number in a
         sentence can be another than that of the table.
+    compared : tuple of str
+        Parts of the outcome that are put side by side for the variants of an analysis.
+    main_rows : callable
+        Of the main table, the rows that are put side by side; all of them unless the method narrows it.
+    follows : str
+        Endpoint to which patients are followed whatever the options, for a method without an option for it.
+    rows_sql : callable, optional
+        A select from ``analysed`` (the rows that the options ask for) that gives those of the estimator, for a
+        method that takes more from the views than that.
     """
 
     name: str
@@ -54,3 +67,7 @@ class Method(Generic[O]):
     clock: Clock
     run: Callable[[O, Task], Outcome]
     summarise: Callable[[O, Tables], str]
+    compared: tuple[str, ...] = (MAIN,)
+    main_rows: Callable[[pl.DataFrame], pl.DataFrame] = _every_row
+    follows: str = ""
+    rows_sql: Callable[[O], str] | None = None

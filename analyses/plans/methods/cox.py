@@ -22,6 +22,7 @@ from blinreg.analyses.plans.methods.terms import in_plan_order, in_words, refere
 from blinreg.analyses.plans.options import Role, option
 from blinreg.analyses.plans.outcome import Kind, Outcome, ResultFigure, ResultTable, Shown
 from blinreg.analyses.plans.task import Task
+from blinreg.analyses.plans.vocabulary import known_variables
 from blinreg.analyses.wording import p_value, ratio_interval
 from blinreg.schemas.errors import AnalysisError
 
@@ -139,4 +140,11 @@ def _summarise(options: CoxOptions, tables: Tables) -> str:
     )
 
 
-COX = Method(name="cox", options=CoxOptions, clock=Clock.ENDPOINT, run=_run, summarise=_summarise)
+def _exposures(table: pl.DataFrame) -> pl.DataFrame:
+    """Narrow to the exposures, as a model with any is about them."""
+    exposed = [name for name, known in known_variables().items() if known.exposure]
+    exposures = table.filter(pl.col("variable").is_in(exposed))
+    return exposures if exposures.height else table
+
+
+COX = Method(name="cox", options=CoxOptions, clock=Clock.ENDPOINT, run=_run, summarise=_summarise, main_rows=_exposures)

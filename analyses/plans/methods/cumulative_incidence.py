@@ -19,11 +19,12 @@ from blinreg.analyses.plans.methods.survival_options import (
     interval_header,
     sentence_case,
     text_column,
+    time_column,
 )
 from blinreg.analyses.plans.options import Role, option
 from blinreg.analyses.plans.outcome import Kind, Outcome, ResultFigure, ResultTable, Shown
 from blinreg.analyses.plans.task import Task, TaskRows
-from blinreg.analyses.wording import months, share_interval
+from blinreg.analyses.wording import share_interval, time_point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ def present(options: CumulativeIncidenceOptions, task: Task, data: TaskRows) -> 
                 shown=(
                     *((text_column(task.plan.label(options.group), "label"),) if options.group else ()),
                     text_column("Event", "cause"),
-                    Shown(header="Months", kind=Kind.MONTHS, columns=("time",)),
+                    time_column(),
                     integer_column("At risk", "n_at_risk"),
                     Shown(
                         header=interval_header("Incidence, %", options.conf_level),
@@ -135,7 +136,7 @@ def summarise(options: CumulativeIncidenceOptions, tables: Tables) -> str:
         for row in last.iter_rows(named=True)
     ]
     return (
-        f"{sentence_case(options.what)}: at {months(last['time'][0])} months, in percent "
+        f"{sentence_case(options.what)}: at {time_point(last['time'][0])}, in percent "
         f"({100 * options.conf_level:g}% CI), {', '.join(parts)}."
     )
 

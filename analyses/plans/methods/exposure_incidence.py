@@ -26,7 +26,7 @@ class ExposureIncidenceOptions(CumulativeIncidenceOptions):
         Its event competes, its end of follow-up censors.
     """
 
-    exposure: str = option(Role.EXPOSURE)
+    exposure: str = option(Role.EXPOSURE, use="waits for")
 
     @property
     def what(self) -> str:
@@ -42,7 +42,11 @@ def _run(options: ExposureIncidenceOptions, task: Task) -> Outcome:
         missing=options.missing,
     )
     origin = endpoint_origin(task.views, options.endpoint)
-    return present(options, task, TaskRows(first_of(data.frame, _days(task, options.exposure, origin)), data.attrition))
+    rows = first_of(data.frame, _days(task, options.exposure, origin))
+    attrition = data.attrition
+    if (data.frame["tstart"] > 0).any():
+        attrition.keep("Not yet exposed on coming under observation", rows.height, "exposed by then")
+    return present(options, task, TaskRows(rows, attrition))
 
 
 def _days(task: Task, exposure: str, origin: str) -> pl.DataFrame:
@@ -52,6 +56,9 @@ def _days(task: Task, exposure: str, origin: str) -> pl.DataFrame:
 
 def first_of(rows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     """End each patient's row at the exposure, if it came by the end; else the event competes.
+
+    Who comes under observation after the origin (landmark, delayed entry) and is exposed by then is left out: what
+    is waited for has happened, and was not seen to happen.
 
     Parameters
     ----------
@@ -72,6 +79,7 @@ def first_of(rows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     exposed = (day <= pl.col("tstop")).fill_null(value=False)
     return (
         rows.join(days, on="patient_id", how="left", maintain_order="left")
+        .filter((day > pl.col("tstart")).fill_null(value=True))
         .with_columns(
             pl.when(exposed).then(day).otherwise(pl.col("tstop")).alias("tstop"),
             pl.when(exposed).then(1).when(pl.col("event") == 1).then(COMPETING).otherwise(0).alias("event"),
@@ -80,10 +88,27 @@ def first_of(rows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _rows_sql(options: ExposureIncidenceOptions) -> str:
+    return f"""
+select
+    analysed.* replace (
+        case when began.day <= analysed.tstop then began.day else analysed.tstop end as tstop,
+        case when began.day <= analysed.tstop then 1 when analysed.event = 1 then {COMPETING} else 0 end as event
+    )
+from analysed
+left join (
+    select patient_id, greatest(exposure_days, 0.5) as day
+    from analysis.exposure
+    where exposure = '{options.exposure}' and origin = (select origin from clock) and exposure_days is not null
+) as began on analysed.patient_id = began.patient_id
+"""
+
+
 EXPOSURE_INCIDENCE = Method(
     name="exposure_incidence",
     options=ExposureIncidenceOptions,
     clock=Clock.ENDPOINT,
     run=_run,
     summarise=summarise,
+    rows_sql=_rows_sql,
 )

@@ -19,9 +19,10 @@ from blinreg.analyses.plans.methods.survival_options import (
     p_column,
     sentence_case,
     text_column,
+    time_column,
 )
 from blinreg.analyses.plans.options import Role, option
-from blinreg.analyses.plans.outcome import Kind, Outcome, ResultFigure, ResultTable, Shown
+from blinreg.analyses.plans.outcome import MAIN, Kind, Outcome, ResultFigure, ResultTable, Shown
 from blinreg.analyses.plans.task import Task
 from blinreg.analyses.wording import months_interval, p_value
 
@@ -101,7 +102,7 @@ def rates_table(at: pl.DataFrame, conf_level: float, *, header: str) -> ResultTa
         frame=at,
         shown=(
             text_column(header, "label"),
-            Shown(header="Months", kind=Kind.MONTHS, columns=("time",)),
+            time_column(),
             integer_column("At risk", "n_at_risk"),
             Shown(
                 header=interval_header("Survival, %", conf_level),
@@ -113,6 +114,7 @@ def rates_table(at: pl.DataFrame, conf_level: float, *, header: str) -> ResultTa
 
 
 def _median_table(median: pl.DataFrame, options: KaplanMeierOptions, task: Task) -> ResultTable:
+    limits = median.select("median", "lower", "upper")
     return ResultTable(
         title="Median",
         frame=median,
@@ -126,7 +128,7 @@ def _median_table(median: pl.DataFrame, options: KaplanMeierOptions, task: Task)
                 columns=("median", "lower", "upper"),
             ),
         ),
-        note="NR: not reached.",
+        note="NR: not reached." if any(None in row for row in limits.rows()) else "",
     )
 
 
@@ -179,5 +181,10 @@ def _summarise(options: KaplanMeierOptions, tables: Tables) -> str:
 
 
 KAPLAN_MEIER = Method(
-    name="kaplan_meier", options=KaplanMeierOptions, clock=Clock.ENDPOINT, run=_run, summarise=_summarise
+    name="kaplan_meier",
+    options=KaplanMeierOptions,
+    clock=Clock.ENDPOINT,
+    run=_run,
+    summarise=_summarise,
+    compared=(MAIN, "at"),
 )

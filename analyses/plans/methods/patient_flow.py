@@ -11,7 +11,7 @@ from blinreg.analyses.plans.figure import figure_of
 from blinreg.analyses.plans.methods.base import Clock, Method, Options, Tables
 from blinreg.analyses.plans.methods.survival_options import integer_column, text_column
 from blinreg.analyses.plans.outcome import Outcome, ResultFigure, ResultTable
-from blinreg.analyses.plans.state_rows import DEATH, RELAPSE, RESPONSE, TRANSPLANT, courses
+from blinreg.analyses.plans.state_rows import COURSES_SQL, DEATH, FOLLOWS, RELAPSE, RESPONSE, TRANSPLANT, courses
 from blinreg.analyses.plans.task import Task
 
 #: Stages from left to right: the state that is asked for, words for yes and for no.
@@ -103,4 +103,16 @@ def _summarise(_options: PatientFlowOptions, tables: Tables) -> str:
     )
 
 
-PATIENT_FLOW = Method(name="patient_flow", options=PatientFlowOptions, clock=Clock.NONE, run=_run, summarise=_summarise)
+def _rows_sql(_options: Options) -> str:
+    return COURSES_SQL
+
+
+PATIENT_FLOW = Method(
+    name="patient_flow",
+    options=PatientFlowOptions,
+    clock=Clock.NONE,
+    run=_run,
+    summarise=_summarise,
+    follows=FOLLOWS,
+    rows_sql=_rows_sql,
+)

@@ -133,6 +133,16 @@ def _summarise(options: ResponseRateOptions, tables: Tables) -> str:
     )
 
 
+def _everybody(table: pl.DataFrame) -> pl.DataFrame:
+    """Narrow to the rate of all patients."""
+    return table.head(1)
+
+
 RESPONSE_RATE = Method(
-    name="response_rate", options=ResponseRateOptions, clock=Clock.INDEX, run=_run, summarise=_summarise
+    name="response_rate",
+    options=ResponseRateOptions,
+    clock=Clock.INDEX,
+    run=_run,
+    summarise=_summarise,
+    main_rows=_everybody,
 )

@@ -141,6 +141,16 @@ def _summarise(options: SimonMakuchOptions, tables: Tables) -> str:
     )
 
 
+def _exposed(table: pl.DataFrame) -> pl.DataFrame:
+    """Narrow to the state of the exposed; what is missing there is in the other."""
+    return table.tail(1)
+
+
 SIMON_MAKUCH = Method(
-    name="simon_makuch", options=SimonMakuchOptions, clock=Clock.ENDPOINT, run=_run, summarise=_summarise
+    name="simon_makuch",
+    options=SimonMakuchOptions,
+    clock=Clock.ENDPOINT,
+    run=_run,
+    summarise=_summarise,
+    main_rows=_exposed,
 )

@@ -8,12 +8,12 @@ import polars as pl
 
 from blinreg.analyses.plans.figure import curve_axes, figure_of
 from blinreg.analyses.plans.methods.base import Clock, Method, Options, Tables
-from blinreg.analyses.plans.methods.survival_options import interval_header, text_column
+from blinreg.analyses.plans.methods.survival_options import interval_header, text_column, time_column
 from blinreg.analyses.plans.options import option
 from blinreg.analyses.plans.outcome import Kind, Outcome, ResultFigure, ResultTable, Shown
-from blinreg.analyses.plans.state_rows import STATES, courses
+from blinreg.analyses.plans.state_rows import COURSES_SQL, FOLLOWS, STATES, courses
 from blinreg.analyses.plans.task import Task
-from blinreg.analyses.wording import DAYS_PER_MONTH, months, percent
+from blinreg.analyses.wording import DAYS_PER_MONTH, percent, time_point
 
 STATE_LABELS = ("no response yet", "in response", "transplanted", "relapse or progression", "dead")
 
@@ -62,7 +62,7 @@ def _run(options: StateOccupationOptions, task: Task) -> Outcome:
                 frame=_labelled(at, labels, "state"),
                 shown=(
                     text_column("State", "label"),
-                    Shown(header="Months", kind=Kind.MONTHS, columns=("time",)),
+                    time_column(),
                     Shown(
                         header=interval_header("Probability, %", options.conf_level),
                         kind=Kind.SHARE_INTERVAL,
@@ -115,9 +115,19 @@ def _summarise(options: StateOccupationOptions, tables: Tables) -> str:
         return "Nobody is followed to the times asked for."
     last = table.filter(pl.col("time") == table["time"].max())
     parts = [f"{row['label']} {percent(row['probability'])}%" for row in last.iter_rows(named=True)]
-    return f"{months(last['time'][0])} months after the first dose: {', '.join(parts)}."
+    return f"{time_point(last['time'][0])} after the first dose: {', '.join(parts)}."
+
+
+def _rows_sql(_options: Options) -> str:
+    return COURSES_SQL
 
 
 STATE_OCCUPATION = Method(
-    name="state_occupation", options=StateOccupationOptions, clock=Clock.INDEX, run=_run, summarise=_summarise
+    name="state_occupation",
+    options=StateOccupationOptions,
+    clock=Clock.INDEX,
+    run=_run,
+    summarise=_summarise,
+    follows=FOLLOWS,
+    rows_sql=_rows_sql,
 )

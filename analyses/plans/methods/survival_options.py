@@ -92,6 +92,16 @@ def integer_column(header: str, column: str) -> Shown:
     return Shown(header=header, kind=Kind.INTEGER, columns=(column,))
 
 
+def count_column(header: str, column: str, *, of: str) -> Shown:
+    """Show a count and the percentage it is of another column."""
+    return Shown(header=header, kind=Kind.COUNT_OF, columns=(column, of))
+
+
+def time_column() -> Shown:
+    """Show the time at which a curve was read off."""
+    return Shown(header="Time", kind=Kind.TIME_POINT, columns=("time",))
+
+
 def p_column(*, once: bool = False) -> Shown:
     """Show a P value, in every row or one for the table."""
     return Shown(header="P", kind=Kind.P_VALUE, columns=("p_value",), once=once)

@@ -14,19 +14,20 @@ from blinreg.analyses.plans.outcome import Kind, Outcome, ResultTable, Shown
 from blinreg.analyses.plans.task import Task
 from blinreg.analyses.plans.vocabulary import spoken
 from blinreg.analyses.wording import DAYS_PER_MONTH, median_range, percent
-from blinreg.schemas.errors import AnalysisError
+from blinreg.schemas.errors import AnalysisError, nearest
 from blinreg.schemas.views import view
 
 _ORIGIN = "transplant"
 _EARLY_DAYS = 100
 _COLUMNS = ("n", "denominator", "median", "minimum", "maximum")
 _MONTHS, _RELATED_DEATH = "response_to_transplant_months", "transplant_related_death_100_days"
+_LINES = "lines_until_transplant"
 _WORDS = {
     _MONTHS: "Months from response to transplant",
     _RELATED_DEATH: f"Transplant-related death by day {_EARLY_DAYS}",
     "acute_gvhd": "Acute graft-versus-host disease",
     "chronic_gvhd": "Chronic graft-versus-host disease",
-    "hepatotoxicity": "Liver toxicity after transplant (veno-occlusive disease is one)",
+    _LINES: "Lines of therapy until transplant, blinatumomab counted",
 }
 
 
@@ -39,11 +40,11 @@ class TransplantsOptions(Options):
     variables : tuple of str
         What else is described, in this order, above what follows the transplant.
     toxicities : tuple of str
-        Categories of toxicity that are counted from the transplant on.
+        Categories of toxicity, or single adverse events, that are counted from the transplant on.
     """
 
     variables: tuple[str, ...] = option(Role.VARIABLE, default=())
-    toxicities: tuple[str, ...] = option(default=("infection", "hepatotoxicity"))
+    toxicities: tuple[str, ...] = option(default=("infection", "veno_occlusive_disease"))
 
 
 def _run(options: TransplantsOptions, task: Task) -> Outcome:
@@ -52,12 +53,14 @@ def _run(options: TransplantsOptions, task: Task) -> Outcome:
     _check(options)
     data = task.patients(options.variables, words=True)
     events = {"acute_gvhd": _began(task, "acute_gvhd"), "chronic_gvhd": _began(task, "chronic_gvhd")}
-    events |= {category: _toxicity(task, category) for category in options.toxicities}
+    events |= {toxicity: _toxicity(task, toxicity) for toxicity in options.toxicities}
     events |= {_RELATED_DEATH: _related_deaths(task)}
-    frame = data.frame.join(_months(task), on="patient_id", how="left", maintain_order="left")
+    frame = data.frame
+    for measured in (_months(task), _lines(task)):
+        frame = frame.join(measured, on="patient_id", how="left", maintain_order="left")
     if not frame.height:
         raise AnalysisError("nobody in the population was transplanted", next_step="look at its conditions")
-    described = table_one(frame, [*options.variables, _MONTHS], missing="complete_case").table
+    described = table_one(frame, [*options.variables, _LINES, _MONTHS], missing="complete_case").table
     kept = described.filter(pl.col("level").is_null() | (pl.col("level") != "no"))
     counts = [_count(frame["patient_id"], name, patients) for name, patients in events.items()]
     kept = pl.concat([kept.select("variable", "level", *_COLUMNS), pl.DataFrame(counts)], how="diagonal")
@@ -85,10 +88,10 @@ def _run(options: TransplantsOptions, task: Task) -> Outcome:
 
 
 def _check(options: TransplantsOptions) -> None:
-    known = view("toxicity").column("category").codes
-    for category in options.toxicities:
-        if category not in known:
-            raise AnalysisError(f"toxicity {category!r} is unknown", next_step=f"use one of {', '.join(known)}")
+    known = [*view("toxicity").column("category").codes, *view("toxicity_term").column("term").codes]
+    for toxicity in options.toxicities:
+        if toxicity not in known:
+            raise AnalysisError(f"toxicity {toxicity!r} is unknown", next_step=nearest(toxicity, known))
 
 
 def _began(task: Task, exposure: str) -> pl.Series:
@@ -96,9 +99,11 @@ def _began(task: Task, exposure: str) -> pl.Series:
     return rows.filter(pl.col("ever") == 1)["patient_id"]
 
 
-def _toxicity(task: Task, category: str) -> pl.Series:
-    rows = task.views["toxicity"].filter((pl.col("category") == category) & (pl.col("period") == "post_transplant"))
-    return rows.filter(pl.col("n_events") > 0)["patient_id"]
+def _toxicity(task: Task, toxicity: str) -> pl.Series:
+    """Find who had an event of a category; what is no category is a single event."""
+    column = "category" if toxicity in view("toxicity").column("category").codes else "term"
+    rows = task.views["toxicity_term"].filter(pl.col("period") == "post_transplant")
+    return rows.filter(pl.col(column) == toxicity)["patient_id"]
 
 
 def _related_deaths(task: Task) -> pl.Series:
@@ -109,6 +114,10 @@ def _related_deaths(task: Task) -> pl.Series:
 def _months(task: Task) -> pl.DataFrame:
     rows = task.views["exposure"].filter((pl.col("exposure") == "allo_hct") & (pl.col("origin") == "response"))
     return rows.select("patient_id", (pl.col("exposure_days") / DAYS_PER_MONTH).alias(_MONTHS))
+
+
+def _lines(task: Task) -> pl.DataFrame:
+    return task.views["cohort"].select("patient_id", (pl.col("n_earlier_lines") + 1).alias(_LINES))
 
 
 def _count(patients: pl.Series, name: str, happened_to: pl.Series) -> dict[str, object]:

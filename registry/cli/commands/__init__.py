@@ -1,34 +1,42 @@
-"""One module a command: NAME, HELP, EXAMPLE, ``add_arguments`` and ``run``; its docstring is its help text."""
+"""One module a command: NAME, HELP, EXAMPLE, ``add_arguments`` and ``run``; its docstring is its help text.
+
+A module is imported when its command is asked for: no command waits for what the others need.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Protocol, cast
 
-from blinreg.registry.cli.commands import (
-    calibrate,
-    demo,
-    diff,
-    explain,
-    fidelity,
-    init,
-    load,
-    rebuild,
-    redcap,
-    refresh,
-    run,
-    schema,
-    seal,
-    status,
-    steward,
-    synth,
-    template,
-    threshold,
-    validate,
-)
 from blinreg.registry.cli.console import Console
 
-__all__ = ["COMMANDS", "Command"]
+__all__ = ["NAMES", "Command", "commands"]
+
+#: In the order of ``blinreg --help``: the order in which a new user needs them.
+NAMES = (
+    "demo",
+    "synth",
+    "init",
+    "template",
+    "schema",
+    "redcap",
+    "seal",
+    "validate",
+    "load",
+    "status",
+    "steward",
+    "threshold",
+    "diff",
+    "plan",
+    "run",
+    "explain",
+    "fidelity",
+    "calibrate",
+    "refresh",
+    "rebuild",
+)
 
 
 class Command(Protocol):
@@ -46,28 +54,6 @@ class Command(Protocol):
         """Do it; return the exit code or raise a BlinregError."""
 
 
-#: In the order of ``blinreg --help``: the order in which a new user needs them.
-COMMANDS: tuple[Command, ...] = tuple(
-    cast(Command, module)
-    for module in (
-        demo,
-        synth,
-        init,
-        template,
-        schema,
-        redcap,
-        seal,
-        validate,
-        load,
-        status,
-        steward,
-        threshold,
-        diff,
-        run,
-        explain,
-        fidelity,
-        calibrate,
-        refresh,
-        rebuild,
-    )
-)
+def commands(names: Iterable[str] = NAMES) -> tuple[Command, ...]:
+    """Import commands by their names."""
+    return tuple(cast(Command, import_module(f"{__name__}.{name}")) for name in names)

@@ -15,10 +15,10 @@ import polars as pl
 
 from blinreg.registry.cli.console import Console, text_table
 from blinreg.registry.diffing import Difference, compare
-from blinreg.registry.spreadsheet_csv import write_for_people
 from blinreg.registry.store import Registry
 from blinreg.registry.submission_files import SubmissionFiles, read_folder, read_kept
 from blinreg.schemas.errors import UsageError
+from blinreg.schemas.spreadsheet_csv import write_for_people
 
 NAME = "diff"
 HELP = "compare two submissions row by row"

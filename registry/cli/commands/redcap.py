@@ -7,9 +7,10 @@ blinreg's (names, record numbers, local questions) are left out: nothing of them
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
+from blinreg.registry.cli.arguments import day
 from blinreg.registry.cli.console import Console, text_table
 from blinreg.registry.redcap_submission import ORIGIN_NAME, Converted, convert
 
@@ -18,18 +19,11 @@ HELP = "turn a REDCap export into a submission folder"
 EXAMPLE = "blinreg redcap export.csv --site my-site --cutoff 2026-06-30 --out my-site"
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-06-30") from None
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("export", type=Path, metavar="EXPORT", help="CSV file that REDCap exported")
     parser.add_argument("--site", required=True, metavar="SITE", help="site id")
-    parser.add_argument("--cutoff", type=_day, required=True, metavar="DATE", help="day to which the data are complete")
+    parser.add_argument("--cutoff", type=day, required=True, metavar="DATE", help="day to which the data are complete")
     parser.add_argument("--out", type=Path, required=True, metavar="SUBMISSION", help="new or empty folder")
     parser.add_argument("--submission-id", default="", metavar="ID", help="made from site and time if not given")
     parser.add_argument("--synthetic", action="store_true", help="the patients are synthetic")

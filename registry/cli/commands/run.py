@@ -2,15 +2,20 @@
 
 A plan that uses something known only after its origin is refused (immortal time), and nothing
 is written. An analysis that fails fails alone: it is named in the report, and the exit code is 6.
+A run that was cut short is gone on with by the same command: what was finished is kept, unless the
+data, that analysis of the plan or the code have changed. docs/results.md has the files and the
+events that --json writes.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from blinreg.analyses.fidelity import Ledger
 from blinreg.analyses.plans import RunResult, load_plan, run_plan
+from blinreg.analyses.plans.progress import State, Step
 from blinreg.analyses.report import write_report
 from blinreg.registry.cli.commands.fidelity import measure
 from blinreg.registry.cli.console import Console
@@ -59,13 +64,32 @@ def carry_out(
             provenance=behind,
             out=out,
             release="public" if release == "public" else "",
-            on_progress=lambda done, total, title: console.progress(f"analysis: {title}", done=done, total=total),
+            on_progress=lambda step: tell(console, step),
         )
         is_comparable = behind.is_synthetic and as_of is None and plan.name in STUDIES
         ledger = compare(registry, plan.name, console) if is_comparable else None
     console.progress("writing the report")
     write_report(result, out / "report.html", ledger=ledger)
     return result
+
+
+def tell(console: Console, step: Step) -> None:
+    """Say what happened to an analysis: a person hears of what begins, is kept or fails."""
+    said = {
+        State.STARTED: f"analysis: {step.title}",
+        State.KEPT: f"kept: {step.title}",
+        State.FAILED: f"failed: {step.title}: {step.message}",
+    }
+    what = {"analysis": step.analysis, "title": step.title, "message": step.message}
+    console.event(
+        step.state.value,
+        said.get(step.state, ""),
+        **{key: value for key, value in what.items() if value},
+        **({} if step.took_seconds is None else {"took_seconds": step.took_seconds}),
+        done=step.done,
+        total=step.total,
+        seconds_left=step.seconds_left if step.state in (State.STARTED, State.FINISHED) else None,
+    )
 
 
 def compare(registry: Registry, study: str, console: Console) -> Ledger:
@@ -83,14 +107,14 @@ def findings(result: RunResult) -> str:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Carry out the plan."""
     result = carry_out(args.plan, args.registry, args.out, console, as_of=args.as_of, release=args.release)
-    for failed in result.failures:
-        console.progress(f"failed: {failed.entry.title}: {failed.failure}")
+    failed = "".join(f"\n  failed: {failure}" for failure in result.failures)
     console.result(
-        f"wrote {args.out / 'report.html'}\n{findings(result)}",
+        f"wrote {args.out / 'report.html'}\n{findings(result)}{failed}",
         {
             "report": str(args.out / "report.html"),
             "key_findings": [{"title": title, "finding": finding} for title, finding in result.key_findings],
-            "failures": [{"analysis": a.entry.name, "reason": a.failure} for a in result.failures],
+            "kept": list(result.kept),
+            "failures": [asdict(failure) for failure in result.failures],
             "exit_code": result.exit_code,
         },
     )

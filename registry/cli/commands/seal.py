@@ -6,9 +6,10 @@ Run it again after every change; then load the folder.
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
+from blinreg.registry.cli.arguments import day
 from blinreg.registry.cli.console import Console, text_table
 from blinreg.registry.sealing import seal
 
@@ -17,18 +18,11 @@ HELP = "complete submission.json of a filled-in folder"
 EXAMPLE = "blinreg seal my-site --site my-site --cutoff 2026-06-30"
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-06-30") from None
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with the tables")
     parser.add_argument("--site", default="", metavar="SITE", help="site id; kept from the last time")
-    parser.add_argument("--cutoff", type=_day, metavar="DATE", help="day to which the data are complete")
+    parser.add_argument("--cutoff", type=day, metavar="DATE", help="day to which the data are complete")
     parser.add_argument("--submission-id", default="", metavar="ID", help="made from site and time if not given")
 
 

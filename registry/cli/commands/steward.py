@@ -13,9 +13,9 @@ import polars as pl
 
 from blinreg.registry.cli.console import Console, text_table
 from blinreg.registry.quality.steward import LATE_AFTER_DAYS, StewardReview, steward_review
-from blinreg.registry.spreadsheet_csv import write_for_people
 from blinreg.registry.store import Registry
 from blinreg.schemas.errors import UsageError
+from blinreg.schemas.spreadsheet_csv import write_for_people
 
 NAME = "steward"
 HELP = "compare the sites of a registry: late, or worse than last time"

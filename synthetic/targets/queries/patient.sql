@@ -1,6 +1,6 @@
 -- patient: all that the published tables count, one row a patient with a first dose of blinatumomab
--- rule: yes, no and unknown stay words; what was derived here is 0 or 1. A drug is given with blinatumomab if it
---       overlaps the first course. Toxicity of blinatumomab has its onset from the first dose to 30 days after the
+-- rule: yes, no and unknown stay words; what was derived here is 0 or 1. What the analysis views have
+--       is taken from them. Toxicity of blinatumomab has its onset from the first dose to 30 days after the
 --       course and not after a transplant; what began after the transplant is counted there. The published table pools
 --       the scales of grades, and so does this. A month is 30.4375 days.
 with first_dose as (
@@ -14,54 +14,6 @@ with first_dose as (
         on
             first_dose.patient_id = course.patient_id
             and first_dose.course_number = course.course_number
-),
-
-earlier_relapse as (
-    select
-        event.patient_id,
-        max(case when event.is_cns = 'yes' then 1 else 0 end) as cns_at_relapse
-    from staging.disease_event as event
-    inner join first_dose on event.patient_id = first_dose.patient_id
-    where event.event_date < first_dose.index_date
-    group by event.patient_id
-),
-
-line as (
-    select
-        patient_id,
-        min(line_number) - 1 as earlier_lines
-    from staging.line_of_therapy
-    where regimen like '%blinatumomab%'
-    group by patient_id
-),
-
-cycle as (
-    select
-        cycle.patient_id,
-        count(*) as n_cycles
-    from staging.treatment_cycle as cycle
-    inner join first_dose
-        on
-            cycle.patient_id = first_dose.patient_id
-            and cycle.course_number = first_dose.course_number
-    where cycle.agent = 'blinatumomab'
-    group by cycle.patient_id
-),
-
-drug as (
-    select
-        drug.patient_id,
-        max(case when drug.agent_class = 'tki' then drug.agent end) as tki_agent,
-        max(case when drug.agent_class = 'tki' then 1 else 0 end) as tki,
-        max(case when drug.agent_class = 'chemotherapy' then 1 else 0 end) as chemotherapy,
-        max(case when drug.agent = 'rituximab' then 1 else 0 end) as rituximab,
-        max(case when drug.agent_class = 'intrathecal' then 1 else 0 end) as intrathecal
-    from staging.drug_exposure as drug
-    inner join first_dose on drug.patient_id = first_dose.patient_id
-    where
-        drug.start_date <= first_dose.last_day
-        and coalesce(drug.stop_date, date '9999-12-31') >= first_dose.index_date
-    group by drug.patient_id
 ),
 
 remission as (
@@ -137,19 +89,6 @@ transplant_related_death as (
         endpoint = 'transplant_related_mortality'
         and event = 1
         and time_days <= 100
-),
-
-interruption as (
-    select
-        interruption.patient_id,
-        count(*) as n_interruptions
-    from staging.dose_interruption as interruption
-    inner join first_dose on interruption.patient_id = first_dose.patient_id
-    where
-        interruption.agent = 'blinatumomab'
-        and interruption.cause = 'adverse_event'
-        and interruption.start_date between first_dose.index_date and first_dose.last_day
-    group by interruption.patient_id
 ),
 
 discontinuation as (
@@ -243,23 +182,24 @@ select
     cohort.kmt2a_rearranged,
     cohort.cytogenetic_abnormality,
     cohort.cns_at_diagnosis,
-    coalesce(earlier_relapse.cns_at_relapse, 0) as cns_at_relapse,
+    cohort.cns_at_earlier_event as cns_at_relapse,
     cohort.cns_disease,
     cohort.cns_history,
     cohort.marrow_disease,
     cohort.extramedullary_disease,
     cohort.n_prior_lines,
-    coalesce(cohort.n_prior_lines, line.earlier_lines) as salvage_line,
+    cohort.n_earlier_lines as salvage_line,
     cohort.prior_allo_hct,
     cohort.primary_refractory,
     cohort.cr1_duration_days,
     cohort.prior_inotuzumab,
-    cycle.n_cycles,
-    coalesce(drug.tki, 0) as tki,
-    coalesce(drug.tki_agent, 'none') as tki_agent,
-    coalesce(drug.chemotherapy, 0) as chemotherapy,
-    coalesce(drug.rituximab, 0) as rituximab,
-    coalesce(drug.intrathecal, 0) as intrathecal,
+    course.n_cycles,
+    cohort.tki_at_start as tki,
+    cohort.tki_agent_at_start as tki_agent,
+    course.chemotherapy_with_course as chemotherapy,
+    course.anti_cd20_with_course as rituximab,
+    course.intrathecal_with_course as intrathecal,
+    course.combination,
     response.best_response,
     response.is_evaluable,
     response.is_responder,
@@ -278,7 +218,7 @@ select
     coalesce(after_transplant.veno_occlusive_disease_after_transplant, 0) as veno_occlusive_disease_after_transplant,
     coalesce(after_transplant.infection_after_transplant, 0) as infection_after_transplant,
     coalesce(transplant_related_death.transplant_related_death_100_days, 0) as transplant_related_death_100_days,
-    coalesce(follow_up.cause_of_death, 'none') as cause_of_death,
+    coalesce(course.cause_of_death, 'none') as cause_of_death,
     coalesce(evaluable.evaluable_crs, 0) as evaluable_crs,
     coalesce(evaluable.evaluable_neurotoxicity, 0) as evaluable_neurotoxicity,
     coalesce(evaluable.evaluable_hepatotoxicity, 0) as evaluable_hepatotoxicity,
@@ -296,7 +236,7 @@ select
     toxicity.grade_sepsis,
     coalesce(toxicity.crs_corticosteroid, 0) as crs_corticosteroid,
     coalesce(toxicity.crs_tocilizumab, 0) as crs_tocilizumab,
-    coalesce(interruption.n_interruptions, 0) as n_interruptions,
+    course.n_interruptions,
     coalesce(discontinuation.discontinued, 0) as discontinued,
     coalesce(discontinuation.discontinued_neurotoxicity, 0) as discontinued_neurotoxicity,
     coalesce(discontinuation.discontinued_hepatotoxicity, 0) as discontinued_hepatotoxicity,
@@ -305,19 +245,14 @@ select
     coalesce(discontinuation.discontinued_pain, 0) as discontinued_pain
 from analysis.cohort as cohort
 inner join analysis.response as response on cohort.patient_id = response.patient_id
-left join earlier_relapse on cohort.patient_id = earlier_relapse.patient_id
-left join line on cohort.patient_id = line.patient_id
-left join cycle on cohort.patient_id = cycle.patient_id
-left join drug on cohort.patient_id = drug.patient_id
+inner join analysis.course as course on cohort.patient_id = course.patient_id
 left join remission on cohort.patient_id = remission.patient_id
 left join cell_therapy on cohort.patient_id = cell_therapy.patient_id
 left join transplant on cohort.patient_id = transplant.patient_id
 left join gvhd on cohort.patient_id = gvhd.patient_id
 left join after_transplant on cohort.patient_id = after_transplant.patient_id
 left join transplant_related_death on cohort.patient_id = transplant_related_death.patient_id
-left join staging.follow_up as follow_up on cohort.patient_id = follow_up.patient_id
 left join evaluable on cohort.patient_id = evaluable.patient_id
 left join toxicity on cohort.patient_id = toxicity.patient_id
-left join interruption on cohort.patient_id = interruption.patient_id
 left join discontinuation on cohort.patient_id = discontinuation.patient_id
 order by cohort.patient_id
