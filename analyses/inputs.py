@@ -8,7 +8,7 @@ Times are kept as they are given (half days, fractions); nothing is rounded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -29,6 +29,9 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 #: A cause of an event is a small code; a larger number is a column given by mistake (an id, a day).
 MAX_CAUSE = 99
+
+#: Rows a batch that DuckDB hands over: with a dozen columns some 50 MB.
+BATCH_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,6 +230,19 @@ def select_relation(relation: Rows, columns: Sequence[str]) -> Any:
     wanted = list(dict.fromkeys(columns))
     _require(wanted, list(relation.columns))
     return relation.project(", ".join('"' + name.replace('"', '""') + '"' for name in wanted))
+
+
+def relation_batches(relation: Rows, columns: Sequence[str]) -> Generator[pl.DataFrame]:
+    """Stream the named columns of a DuckDB relation, so that it is never held as a whole.
+
+    While the stream is open its connection can do nothing else: end it by taking all of it, or with ``close``.
+    """
+    reader = select_relation(relation, columns).to_arrow_reader(BATCH_ROWS)
+    try:
+        for batch in reader:
+            yield _as_frame(pl.from_arrow(batch))
+    finally:
+        reader.close()
 
 
 def _require(wanted: Sequence[str], present: list[str]) -> None:

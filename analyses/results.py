@@ -127,9 +127,13 @@ def write_figure(out: Path, figure: ReleasedFigure) -> list[str]:
 
 def write_json(out: Path, file: str, content: Mapping[str, Any]) -> str:
     """Write JSON with sorted keys; what JSON cannot say (infinity) is null."""
-    text = json.dumps(_plain(content), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(out / file, text + "\n")
+    write_text(out / file, json_text(content))
     return file
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """Write JSON as its files have it: the same content is the same text."""
+    return json.dumps(_plain(content), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ import duckdb
 from blinreg.registry.derive import FIRST_MACRO, derive, run_step, sql_files
 from blinreg.registry.quality.catalogue import write_catalogue
 from blinreg.registry.quality.delta import violation_delta_ddl
+from blinreg.registry.quality.segments import segments_ddl
 from blinreg.schemas import ledger
 from blinreg.schemas.render import ddl
 from blinreg.schemas.rules.store import quality_ddl
@@ -53,6 +54,7 @@ def renew(connection: duckdb.DuckDBPyConnection) -> None:
 def _build_over_rows(connection: duckdb.DuckDBPyConnection) -> None:
     run_step(connection, "quality rules", quality_ddl())
     write_catalogue(connection)
+    run_step(connection, "segments of findings", segments_ddl())
     run_step(connection, "delta of findings", violation_delta_ddl())
     run_step(connection, "current views", ddl.current_ddl())
     derive(connection)

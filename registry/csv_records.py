@@ -48,6 +48,20 @@ class Block:
         """Whether the header is in it."""
         return not self.n_bytes_before
 
+    def divided(self) -> tuple[Block, Block]:
+        """Give the first record, the header of a file, and what follows it."""
+        end = n_quotes = 0
+        while next_end := self.data.find(b"\n", end) + 1:
+            n_quotes += self.data.count(b'"', end, next_end)
+            end = next_end
+            if n_quotes % 2 == 0:
+                break
+        else:
+            end = len(self.data)
+        first = Block(self.data[:end], self.n_lines_before, self.n_bytes_before)
+        n_lines = self.n_lines_before + first.data.count(b"\n")
+        return first, Block(self.data[end:], n_lines, self.n_bytes_before + end)
+
     def line_of(self, position: int) -> int:
         """Give the line of a byte of the block."""
         return self.n_lines_before + self.data.count(b"\n", 0, position) + 1

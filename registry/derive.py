@@ -15,6 +15,7 @@ import duckdb
 from blinreg.registry.damage import is_corrupt
 from blinreg.registry.quality.catalogue import catalogue_rows
 from blinreg.registry.quality.delta import violation_delta_ddl
+from blinreg.registry.quality.segments import segments_ddl
 from blinreg.schemas.errors import BlinregError
 from blinreg.schemas.ledger import LEDGER_SCHEMA, current_submission_ddl
 from blinreg.schemas.render import ddl
@@ -47,7 +48,7 @@ def sql_files() -> tuple[tuple[str, str], ...]:
 
 def derivation_sha256() -> str:
     """Hash of all that a registry has beside its stored rows: rules, views, derived tables, comments and macros."""
-    rules = [quality_ddl(), catalogue_rows().rows(), violation_delta_ddl()]
+    rules = [quality_ddl(), catalogue_rows().rows(), segments_ddl(), violation_delta_ddl()]
     parts = [*rules, current_submission_ddl(), ddl.current_ddl(), *sql_files(), ddl.analysis_comments()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
-from blinreg.registry.csv_records import AGAIN, Block, Records, blocks_of, find_records
+from blinreg.registry.csv_records import AGAIN, Block, Positions, Records, blocks_of, find_records
 from blinreg.registry.header import check_header
 from blinreg.schemas.errors import SubmissionRejected
 from blinreg.schemas.model import Table
@@ -89,50 +89,93 @@ def csv_blocks(
     widths = _Widths(path)
     for block in blocks_of(path, source, block_bytes):
         _check_text(path, block)
-        records = find_records(path, block)
+        body = block
         if block.is_first:
-            header = _checked_header(definition, path, block, records)
-            records = records.after(1)
-        widths.look_at(records, len(header))
-        # The parser has an error of its own for a body of nothing but empty lines.
-        if not widths.n_wrong and not records.is_blank.all():
-            n_frames += 1
-            yield _rows(definition, path, block, records, header)
+            head, body = block.divided()
+            header = _checked_header(definition, path, head)
+        rows = None if widths.n_wrong else _plain_rows(definition, body, header)
+        if rows is None:
+            records = find_records(path, body)
+            widths.look_at(records, len(header))
+            # The parser has an error of its own for a body of nothing but empty lines.
+            if widths.n_wrong or records.is_blank.all():
+                continue
+            rows = _rows(definition, path, body, records, header)
+        n_frames += 1
+        yield rows
     widths.refuse_wrong()
     if not n_frames:
         yield pl.DataFrame(schema={**dict.fromkeys(definition.column_names, pl.String), "source_line": pl.Int64})
 
 
-def _checked_header(definition: Table, path: str, block: Block, records: Records) -> list[str]:
+def _checked_header(definition: Table, path: str, head: Block) -> list[str]:
+    records = find_records(path, head)
     if not len(records):
         raise SubmissionRejected(f"{path} is empty: it has no header", next_step=AGAIN)
-    header = _header(path, block.data, records)
+    if records.is_blank[0]:
+        raise SubmissionRejected(
+            f"{path}: line 1 is empty: the header must stand there", next_step="delete the lines above the header"
+        )
+    header = _header(definition, path, head.data[: records.ends[0]].decode("utf-8").removesuffix("\r"))
     check_header(definition, path, header)
     return header
+
+
+def _plain_rows(definition: Table, body: Block, header: list[str]) -> pl.DataFrame | None:
+    """Read records that need no look at each of them; none if some may.
+
+    Without quotation marks every line is a record. The parser refuses a line of more fields than the header has, so
+    that no line has fewer either if the commas are as many as the lines should have together.
+    """
+    data = body.data
+    n_lines = data.count(b"\n") + (not data.endswith(b"\n"))
+    if (
+        not data
+        or b'"' in data
+        or data.count(b"\r") != data.count(b"\r\n")
+        or data.count(b",") != n_lines * (len(header) - 1)
+    ):
+        return None
+    try:
+        frame = _parse(data, header)
+    except pl.exceptions.PolarsError:
+        return None
+    if frame.height != n_lines:
+        return None
+    return _with_lines(definition, frame, body.n_lines_before + 1 + np.arange(n_lines))
 
 
 def _rows(definition: Table, path: str, block: Block, records: Records, header: list[str]) -> pl.DataFrame:
     # The parser passes over empty lines only where a text begins with them.
     records = records.after(int(np.argmin(records.is_blank)))
-    frame = _parse(path, block.data[records.starts[0] :], header)
+    misread = SubmissionRejected(
+        f"{path} cannot be read as CSV: its quotation marks are not those of RFC 4180", next_step=AGAIN
+    )
+    try:
+        frame = _parse(block.data[records.starts[0] :], header)
+    except pl.exceptions.PolarsError:
+        # The parser's own message quotes the text it stumbled over.
+        raise misread from None
     if frame.height != len(records):
-        raise SubmissionRejected(
-            f"{path} cannot be read as CSV: its quotation marks are not those of RFC 4180", next_step=AGAIN
-        )
+        raise misread
+    if b'"' in block.data:
+        # Only between quotation marks can an empty text be anything but null already.
+        frame = frame.select(pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in header)
+    return _with_lines(definition, frame, records.lines)
+
+
+def _with_lines(definition: Table, frame: pl.DataFrame, lines: Positions) -> pl.DataFrame:
     names = definition.column_names
-    # Only between quotation marks can an empty text be anything but null already.
-    columns = [
-        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) if b'"' in block.data else name for name in names
-    ]
-    rows = frame.select(columns).with_columns(pl.Series("source_line", records.lines, dtype=pl.Int64))
+    rows = frame.select(names).with_columns(pl.Series("source_line", lines, dtype=pl.Int64))
+    if not all(rows.null_count().row(0)[: len(names)]):
+        return rows
     # Spreadsheets end a file with lines of separators only, where cells were emptied.
-    has_value = rows.select(pl.any_horizontal(pl.col(names).is_not_null())).to_series()
-    return rows if has_value.all() else rows.filter(has_value)
+    return rows.filter(pl.any_horizontal(pl.col(names).is_not_null()))
 
 
 def _check_text(path: str, block: Block) -> None:
     data = block.data
-    if block.is_first and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if block.is_first and _is_utf16(data):
         raise SubmissionRejected(f"{path} is UTF-16 text", next_step="save it as 'CSV UTF-8'")
     try:
         if not data.isascii():
@@ -149,16 +192,27 @@ def _check_text(path: str, block: Block) -> None:
         raise SubmissionRejected(f"{path} has line ends of CR only", next_step="save it with LF or CRLF")
 
 
-def _header(path: str, data: bytes, records: Records) -> list[str]:
-    text = data[: records.ends[0]].decode("utf-8").removesuffix("\r")
-    names = next(csv.reader([text], strict=True), []) if text else []
-    if len(names) == 1:
-        for character, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-            if character in text:
-                raise SubmissionRejected(
-                    f"{path} is separated by {word}; commas are expected",
-                    next_step="save it comma-separated, with a decimal point in numbers",
-                )
+def _is_utf16(data: bytes) -> bool:
+    """Tell by its mark, or by a zero in one half of its first character, that a text is UTF-16."""
+    return data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or data[:2].count(0) == 1
+
+
+def _header(definition: Table, path: str, text: str) -> list[str]:
+    try:
+        names = next(csv.reader([text], strict=True))
+    except csv.Error:
+        # A field too long for any name: what stands there is no header.
+        return []
+    if len(names) > 1:
+        return names
+    next_step = "save it comma-separated, with a decimal point in numbers"
+    for character, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if character in text:
+            raise SubmissionRejected(f"{path} is separated by {word}; commas are expected", next_step=next_step)
+    if sum(name in text for name in definition.column_names) > 1:
+        raise SubmissionRejected(
+            f"{path}: all names of columns stand in one field; commas are expected between them", next_step=next_step
+        )
     return names
 
 
@@ -198,15 +252,5 @@ class _Widths:
         )
 
 
-def _parse(path: str, body: bytes, header: list[str]) -> pl.DataFrame:
-    try:
-        return pl.read_csv(
-            body,
-            has_header=False,
-            schema=dict.fromkeys(header, pl.String),
-        )
-    except pl.exceptions.PolarsError:
-        # The parser's own message quotes the text it stumbled over.
-        raise SubmissionRejected(
-            f"{path} cannot be read as CSV: its quotation marks are not those of RFC 4180", next_step=AGAIN
-        ) from None
+def _parse(body: bytes, header: list[str]) -> pl.DataFrame:
+    return pl.read_csv(body, has_header=False, schema=dict.fromkeys(header, pl.String))

@@ -44,6 +44,8 @@ class RedcapExport:
         are left out, but for those that every submission must contain.
     origin : mapping of str to polars.DataFrame
         For the rows of each table, in the same order: ``event, instance, export_line``.
+    headings : mapping of str to mapping
+        By table and column: what stands in the header of the export above it; of a checkbox, above its boxes.
     left_out : tuple of str
         Names of columns that are not read.
     n_empty : int
@@ -52,6 +54,7 @@ class RedcapExport:
 
     tables: Mapping[str, pl.DataFrame]
     origin: Mapping[str, pl.DataFrame]
+    headings: Mapping[str, Mapping[str, str]]
     left_out: tuple[str, ...]
     n_empty: int
 
@@ -104,7 +107,17 @@ def read_redcap(path: str, data: bytes, *, site_id: str) -> RedcapExport:
             columns = (_value(places, definition, column, site_id) for column in definition.columns)
             tables[definition.name] = rows.select(columns)
             origin[definition.name] = rows.select("event", "instance", export_line="source_line")
-    return RedcapExport(tables=tables, origin=origin, left_out=places.left_out, n_empty=n_empty)
+    return RedcapExport(
+        tables=tables,
+        origin=origin,
+        headings={name: _headings(form, names) for name, form in places.forms.items()},
+        left_out=places.left_out,
+        n_empty=n_empty,
+    )
+
+
+def _headings(form: Mapping[str, Sequence[Place]], names: Sequence[str]) -> Mapping[str, str]:
+    return {column: " / ".join(names[int(place.key)] for place in found) for column, found in form.items()}
 
 
 def _split_header(data: bytes) -> tuple[list[str], int, bytes]:

@@ -39,12 +39,18 @@ class Converted:
         Columns of the export that are not blinreg's; nothing of them is in the folder.
     n_empty : int
         Instances without a value, passed over.
+    origin : polars.DataFrame
+        Where each row stands in REDCap: ``file, line, patient_id, instrument, instance, event, export_line``.
+    headings : mapping of str to mapping
+        See `blinreg.registry.read_redcap.RedcapExport`.
     """
 
     submission_id: str
     rows: Mapping[str, int]
     left_out: tuple[str, ...]
     n_empty: int
+    origin: pl.DataFrame
+    headings: Mapping[str, Mapping[str, str]]
 
 
 def convert(
@@ -99,7 +105,7 @@ def convert(
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
-        _write(read, made, is_synthetic=is_synthetic)
+        origin = _write(read, made, is_synthetic=is_synthetic)
         sealed = seal(
             made,
             site_id=site_id,
@@ -115,7 +121,14 @@ def convert(
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
-    return Converted(submission_id=sealed.submission_id, rows=sealed.rows, left_out=read.left_out, n_empty=read.n_empty)
+    return Converted(
+        submission_id=sealed.submission_id,
+        rows=sealed.rows,
+        left_out=read.left_out,
+        n_empty=read.n_empty,
+        origin=origin,
+        headings=read.headings,
+    )
 
 
 def _umask() -> int:
@@ -124,7 +137,7 @@ def _umask() -> int:
     return mask
 
 
-def _write(read: RedcapExport, folder: Path, *, is_synthetic: bool) -> None:
+def _write(read: RedcapExport, folder: Path, *, is_synthetic: bool) -> pl.DataFrame:
     origins = []
     for name, frame in read.tables.items():
         path = folder / f"{name}{'.synthetic' if is_synthetic else ''}.csv"
@@ -141,9 +154,11 @@ def _write(read: RedcapExport, folder: Path, *, is_synthetic: bool) -> None:
             )
         )
     (folder / "guide").mkdir()
-    pl.concat(origins).write_csv(folder / "guide" / ORIGIN_NAME)
+    origin = pl.concat(origins)
+    origin.write_csv(folder / "guide" / ORIGIN_NAME)
     # What `seal` keeps from the time before.
     (folder / MANIFEST_NAME).write_text(json.dumps({"synthetic": is_synthetic}), encoding="utf-8")
+    return origin
 
 
 def _lines(frame: pl.DataFrame) -> pl.Series:

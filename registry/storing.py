@@ -12,6 +12,7 @@ import pyarrow as pa
 from blinreg.registry.quality.checked import CheckedSubmission
 from blinreg.schemas.errors import BlinregError
 from blinreg.schemas.ledger import LEDGER_SCHEMA, SUBMISSION_FILE, VIOLATION, quote_name
+from blinreg.schemas.model import Table
 from blinreg.schemas.render.ddl import quote
 from blinreg.schemas.rules.store import RULE_RESULT
 
@@ -34,11 +35,22 @@ def store(connection: duckdb.DuckDBPyConnection, submission_id: str, checked: Ch
     for table in checked.tables:
         origin = {"submission_id": submission_id, "source_file": table.source.file.path}
         _insert(connection, f"submitted.{table.name}", table.accepted_batches(), origin)
+        _check_key(connection, table.source.definition, submission_id)
         for held_out in table.held_out_blocks():
             _insert(connection, f"quality.quarantine_{table.name}", _arrow(held_out), origin)
     _insert(connection, f"{LEDGER_SCHEMA}.submission_file", _arrow(_files(submission_id, checked)))
     _insert(connection, "quality.violation", _arrow(violation_rows(submission_id, checked)))
     _insert(connection, "quality.rule_result", _arrow(result_rows(submission_id, checked)))
+
+
+def _check_key(connection: duckdb.DuckDBPyConnection, definition: Table, submission_id: str) -> None:
+    """Check that no two stored rows of a submission have the same key; no two submissions have the same name."""
+    twice = (
+        f"select 1 from submitted.{definition.name} where submission_id = ? "
+        f"group by {', '.join(definition.key)} having count(*) > 1 limit 1"
+    )
+    if connection.execute(twice, [submission_id]).fetchall():
+        raise BlinregError(f"rows for submitted.{definition.name} that the rules had accepted have the same key")
 
 
 def violation_rows(submission_id: str, checked: CheckedSubmission) -> pl.DataFrame:

@@ -6,6 +6,9 @@ carries patient data: positions (file, line, column, row numbers) and counts onl
 
 from __future__ import annotations
 
+import os
+import traceback
+from pathlib import PurePath
 from typing import ClassVar
 
 
@@ -72,6 +75,31 @@ class InputError(AnalysisError, ValueError):
 
 class GuardRefusal(UsageError):
     """A plan uses something known only after its origin (immortal time)."""
+
+
+def bug(error: Exception) -> BlinregError:
+    """Turn an error that nobody raised on purpose into one of ours; an exception's text may quote a value.
+
+    ``BLINREG_TRACEBACK=1`` prints the trace too.
+
+    Parameters
+    ----------
+    error : Exception
+        As caught.
+
+    Returns
+    -------
+    BlinregError
+        Its kind and where it broke, and nothing that could be patient data.
+    """
+    if os.environ.get("BLINREG_TRACEBACK") == "1":
+        traceback.print_exception(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{frame.name}, line {frame.lineno} of {PurePath(frame.filename).name}"
+    return BlinregError(
+        f"a bug of blinreg: {type(error).__name__} in {where}",
+        next_step="report this line; BLINREG_TRACEBACK=1 shows the trace, which may quote data",
+    )
 
 
 #: Known names that an error lists where none is close to the wrong one.

@@ -9,10 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from blinreg.analyses.inputs import Rows, is_relation, select_relation, to_frame
-
-#: Rows a batch that DuckDB hands over: with a dozen columns some 50 MB. Compact, a batch is also what is kept together.
-BATCH_ROWS = 1_000_000
+from blinreg.analyses.inputs import Rows, is_relation, relation_batches, to_frame
 
 
 @dataclass(slots=True, eq=False)
@@ -54,7 +51,7 @@ class Batches:
         if isinstance(self.source, pl.DataFrame):
             return iter([self.source.select(list(dict.fromkeys(columns)))])
         self.close()
-        self.stream = _stream(self.source, columns)
+        self.stream = relation_batches(self.source, columns)
         return self.stream
 
 
@@ -84,21 +81,10 @@ def frame_or_batches(rows: Rows, columns: Sequence[str], *, many: int) -> pl.Dat
     if not is_relation(rows):
         frame = to_frame(rows, wanted)
         return Batches(frame, wanted) if frame.height >= many else frame
-    stream, seen, n_seen = _stream(rows, wanted), [], 0
+    stream, seen, n_seen = relation_batches(rows, wanted), [], 0
     for batch in stream:
         seen.append(batch)
         n_seen += batch.height
         if n_seen >= many:
             return Batches(rows, wanted, seen, stream)
     return pl.concat(seen) if seen else to_frame(rows, wanted)
-
-
-def _stream(relation: Any, columns: Sequence[str]) -> Generator[pl.DataFrame]:
-    reader = select_relation(relation, columns).to_arrow_reader(BATCH_ROWS)
-    try:
-        for batch in reader:
-            frame = pl.from_arrow(batch)
-            if isinstance(frame, pl.DataFrame):
-                yield frame
-    finally:
-        reader.close()

@@ -54,16 +54,6 @@ def _modules(folder: Traversable, name: str) -> Iterator[tuple[str, Traversable]
             yield f"{name}/{item.name}", item
 
 
-def data_sha256(views: ViewFrames) -> str:
-    """Hash the rows of all views, in whatever order they stand."""
-    digest = sha256()
-    for name, frame in sorted(views.frames.items()):
-        schema = [(column, str(dtype)) for column, dtype in frame.schema.items()]
-        digest.update(json.dumps([name, frame.height, schema]).encode())
-        digest.update(frame.hash_rows().sort().to_numpy().tobytes())
-    return digest.hexdigest()
-
-
 class Fingerprints:
     """Hashes of what each analysis of a run is made from.
 
@@ -78,7 +68,7 @@ class Fingerprints:
     def __init__(self, plan: Plan, views: ViewFrames, gate: DisclosureGate) -> None:
         self._plan = plan
         self._shared = {
-            "data": data_sha256(views),
+            "data": views.content_sha256(),
             "notice": [gate.mark, gate.notice],
             "versions": versions(),
             "definitions": [_canonical(each) for each in (plan.populations, plan.variables, plan.labels, plan.words)],

@@ -207,7 +207,7 @@ def _of_endpoint(plan: Plan, entry: Entry, views: ViewFrames, endpoint: str) -> 
 
 def _has_rows(views: ViewFrames, endpoint: str) -> bool:
     """Whether there is anything to check; an endpoint without rows fails later, with its own message."""
-    return not endpoint or bool((views["endpoint"]["endpoint"] == endpoint).any())
+    return not endpoint or views.endpoint(endpoint).height > 0
 
 
 def _clock(views: ViewFrames, endpoint: str) -> pl.DataFrame:
@@ -216,11 +216,7 @@ def _clock(views: ViewFrames, endpoint: str) -> pl.DataFrame:
         return views["cohort"].select(
             "patient_id", pl.col("index_date").alias("origin_date"), pl.lit(None, dtype=pl.Float64).alias("tstop")
         )
-    return (
-        views["endpoint"]
-        .filter(pl.col("endpoint") == endpoint)
-        .select("patient_id", "origin_date", pl.col("time_days").alias("tstop"))
-    )
+    return views.endpoint(endpoint).select("patient_id", "origin_date", pl.col("time_days").alias("tstop"))
 
 
 def _days(variable: str, landmark: float | None) -> pl.Expr:
@@ -231,7 +227,7 @@ def _days(variable: str, landmark: float | None) -> pl.Expr:
 def _selected(views: ViewFrames, clock: pl.DataFrame, condition: Condition, origin: str) -> pl.DataFrame:
     """Those of whom a condition holds, with their values."""
     values = condition_values(views, condition, origin=origin)
-    return clock.join(values, on="patient_id", how="inner").filter(holds(condition))
+    return views.beside(clock, values).filter(holds(condition))
 
 
 def _early_selection(
@@ -261,7 +257,7 @@ def _early_selection(
 def _early(views: ViewFrames, clock: pl.DataFrame, use: Use, origin: str, landmark: float | None) -> Iterator[EarlyUse]:
     known = known_variables()[use.variable]
     values = patient_values(views, [known.name], origin=origin, landmark=landmark)
-    compared = clock.join(values, on="patient_id", how="inner").with_columns(_days(known.name, landmark))
+    compared = views.beside(clock, values).with_columns(_days(known.name, landmark))
     late = _late(compared.filter(pl.col(known.name).is_not_null()))
     if not late.height:
         return

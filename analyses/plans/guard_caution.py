@@ -54,7 +54,7 @@ def _denominators(plan: Plan, entry: Entry, views: ViewFrames) -> list[str]:
     left = views["cohort"].select("patient_id")
     for condition in conditions:
         values = patient_values(views, [condition.variable], origin=INDEX)
-        kept = left.join(values.filter(holds(condition)), on="patient_id", how="semi")
+        kept = views.beside(left, values).filter(holds(condition)).select("patient_id")
         if is_denominator(entry, condition) and kept.height < left.height:
             found.append(
                 f"The denominator is {kept.height} of {left.height} patients, those with "
@@ -69,18 +69,16 @@ def _censoring(plan: Plan, entry: Entry, views: ViewFrames) -> list[str]:
     if not entry.censor_at:
         return []
     [endpoint] = names_of(entry.options, Role.ENDPOINT)
-    followed = views["endpoint"].filter(pl.col("endpoint") == endpoint)
+    followed = views.endpoint(endpoint).select("patient_id", "time_days")
     if not followed.height:
         return []
     origin = endpoint_origin(views, endpoint)
     for step in plan.lineage(entry.options.population):
         for condition in step.conditions:
             values = patient_values(views, [condition.variable], origin=origin)
-            followed = followed.join(values.filter(holds(condition)), on="patient_id", how="semi")
-    transplants = views["exposure"].filter((pl.col("exposure") == "allo_hct") & (pl.col("origin") == origin))
-    censored = followed.join(transplants.select("patient_id", "exposure_days"), on="patient_id", how="inner").filter(
-        pl.col("exposure_days") < pl.col("time_days")
-    )
+            followed = views.beside(followed, values).filter(holds(condition)).select("patient_id", "time_days")
+    transplants = views.exposure_of_cohort("allo_hct", origin).select("patient_id", "exposure_days")
+    censored = views.beside(followed, transplants).filter(pl.col("exposure_days") < pl.col("time_days"))
     if not censored.height:
         return []
     days = median_of(censored["exposure_days"])

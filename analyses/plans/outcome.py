@@ -112,14 +112,11 @@ class FigureSpec:
     title : str
     description : str
         Words for who cannot see it.
-    is_wide : bool
-        Whether it holds words that a narrow screen would make too small to read.
     """
 
     part: str = MAIN
     title: str
     description: str
-    is_wide: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +133,7 @@ class ResultFigure(FigureSpec):
     @property
     def spec(self) -> FigureSpec:
         """How it is shown, without the figure."""
-        return FigureSpec(part=self.part, title=self.title, description=self.description, is_wide=self.is_wide)
+        return FigureSpec(part=self.part, title=self.title, description=self.description)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

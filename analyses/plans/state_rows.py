@@ -141,14 +141,10 @@ def _responses(task: Task) -> pl.DataFrame:
 
 
 def _transplants(task: Task) -> pl.DataFrame:
-    rows = task.views["exposure"].filter(
-        (pl.col("exposure") == "allo_hct") & (pl.col("origin") == INDEX) & (pl.col("ever") == 1)
-    )
+    rows = task.views.exposure("allo_hct", INDEX).filter(pl.col("ever") == 1)
     return rows.select("patient_id", pl.lit(TRANSPLANT).alias("state"), pl.col("exposure_days").alias("day"))
 
 
 def _relapses(task: Task) -> pl.DataFrame:
-    rows = task.views["endpoint"].filter(
-        (pl.col("endpoint") == "efs") & (pl.col("event") == 1) & pl.col("reason").is_in(_RELAPSES)
-    )
+    rows = task.views.endpoint("efs").filter((pl.col("event") == 1) & pl.col("reason").is_in(_RELAPSES))
     return rows.select("patient_id", pl.lit(RELAPSE).alias("state"), pl.col("time_days").alias("day"))

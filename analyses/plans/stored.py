@@ -1,7 +1,7 @@
 """The files of one analysis: written when it is done, read back by a run that need not do it again.
 
 An analysis is done when its JSON file is there: it is written last, and holds the hashes of
-the other files and of what they are made from.
+the other files, of itself, and of what they are made from.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from blinreg.analyses.results import (
     figure_file,
     file_hashes,
     frame_as_json,
+    json_text,
     picture_file,
     table_file,
     write_figure,
@@ -36,6 +37,7 @@ from blinreg.analyses.results import (
 )
 
 _MAIN_KEY = "main"
+_OWN_HASH = "rest_of_this_file_sha256"
 
 
 def released_name(entry: Entry, part: str) -> str:
@@ -86,7 +88,7 @@ def store(folder: Path, analysis: AnalysisResult, gate: DisclosureGate, *, made_
         "files_sha256": file_hashes(folder, files),
         "made_from_sha256": made_from,
     }
-    return [*files, write_json(folder, _json_file(analysis.entry), content)]
+    return [*files, write_json(folder, _json_file(analysis.entry), content | {_OWN_HASH: _own_hash(content)})]
 
 
 def read_stored(
@@ -101,7 +103,7 @@ def read_stored(
         or if a file is not as it was written.
     """
     try:
-        content = json.loads((folder / _json_file(entry)).read_bytes())
+        content = _read_json(folder / _json_file(entry))
         if content["made_from_sha256"] != made_from or content["failed_variants"]:
             return None
         files = _Files(folder, content["files_sha256"])
@@ -121,6 +123,18 @@ def read_stored(
         # Whatever is wrong with it: it is done again.
         return None
     return analysis, [*files.read, _json_file(entry)]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    text = path.read_text(encoding="utf-8")
+    content: dict[str, Any] = json.loads(text)
+    if json_text(content) != text or content.pop(_OWN_HASH) != _own_hash(content):
+        raise ValueError(path.name)
+    return content
+
+
+def _own_hash(content: Mapping[str, Any]) -> str:
+    return sha256(json_text(content).encode()).hexdigest()
 
 
 class _Files:

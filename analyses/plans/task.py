@@ -21,6 +21,7 @@ from blinreg.analyses.plans.values import (
 from blinreg.analyses.plans.views import ViewFrames
 from blinreg.analyses.plans.vocabulary import endpoints, known_variables, spoken
 from blinreg.schemas.errors import AnalysisError
+from blinreg.schemas.views import view
 
 Missing: TypeAlias = Literal["refuse", "complete_case"]
 LabelOf: TypeAlias = Callable[[str], str]
@@ -153,7 +154,7 @@ class Task:
         time_dependent: Sequence[str],
         attrition: Attrition,
     ) -> pl.DataFrame:
-        of_endpoint = self.views["endpoint"].filter(pl.col("endpoint") == endpoint)
+        of_endpoint = self.views.endpoint(endpoint).select("patient_id", "time_days", "event")
         counted = chosen.join(of_endpoint, on="patient_id", how="inner", maintain_order="left")
         excluded = (
             self.views["endpoint_exclusion"]
@@ -173,13 +174,8 @@ class Task:
             return counted.select(
                 "patient_id", pl.lit(0.0).alias("tstart"), pl.col("time_days").alias("tstop"), "event"
             )
-        counting_process = self.views["counting_process"]
-        stored = [name for name in time_dependent if name in counting_process.columns]
-        rows = (
-            counting_process.filter(pl.col("endpoint") == endpoint)
-            .join(counted.select("patient_id"), on="patient_id", how="semi")
-            .select("patient_id", "tstart", "tstop", "event", *stored)
-        )
+        stored = [name for name in time_dependent if name in view("counting_process").column_names]
+        rows = self.views.counting_process(endpoint, stored).join(counted, on="patient_id", how="semi")
         for name in time_dependent:
             if name not in stored:
                 rows = cut_at_exposure(rows, self.views, origin, name)
@@ -194,7 +190,7 @@ def endpoint_origin(views: ViewFrames, endpoint: str) -> str:
     AnalysisError
         The view has no row of the endpoint.
     """
-    found = views["endpoint"].filter(pl.col("endpoint") == endpoint)["origin"].unique().sort().to_list()
+    found = views.once(("origin", endpoint), lambda: views.endpoint(endpoint)["origin"].unique().sort().to_list())
     if len(found) != 1:
         raise AnalysisError(
             f"endpoint {endpoint} ({endpoints()[endpoint]}) has {len(found)} origins in the data instead of one",

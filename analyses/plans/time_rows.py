@@ -70,7 +70,7 @@ def entered_at_registration(
     AnalysisError
         The day of registration of a patient is not known, and unknown values are not to be left out.
     """
-    origin = views["endpoint"].filter(pl.col("endpoint") == endpoint).select("patient_id", "origin_date")
+    origin = views.endpoint(endpoint).select("patient_id", "origin_date")
     dated = rows.join(
         registration_days(views, origin).select("patient_id", pl.col("registration_days").alias(_DAY)),
         on="patient_id",
@@ -116,5 +116,4 @@ def registration_days(views: ViewFrames, origin: pl.DataFrame) -> pl.DataFrame:
 
 
 def _exposure_days(views: ViewFrames, origin: str, exposure: str) -> pl.DataFrame:
-    rows = views["exposure"].filter((pl.col("exposure") == exposure) & (pl.col("origin") == origin))
-    return rows.select("patient_id", pl.col("exposure_days").alias(_DAY))
+    return views.exposure(exposure, origin).select("patient_id", pl.col("exposure_days").alias(_DAY))

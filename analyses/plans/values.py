@@ -44,12 +44,11 @@ def patient_values(
     polars.DataFrame
         ``patient_id``, a column a variable, and ``<variable>__known_at`` with the date.
     """
-    frame = views["cohort"].select("patient_id")
+    found = [views["cohort"].select("patient_id")]
     for name in dict.fromkeys(names):
         known = known_variables()[name]
-        values = _exposure(views, known, origin, landmark) if known.exposure else _from_view(views[known.view], known)
-        frame = frame.join(values, on="patient_id", how="left", maintain_order="left")
-    return frame
+        found.append(_exposure(views, known, origin, landmark) if known.exposure else _from_view(views, known))
+    return pl.concat(found, how="horizontal")
 
 
 def condition_values(views: ViewFrames, condition: Condition, *, origin: str) -> pl.DataFrame:
@@ -77,18 +76,11 @@ def condition_values(views: ViewFrames, condition: Condition, *, origin: str) ->
     if condition.operator not in _LOWER_LIMITS:
         return values
     if name == "follow_up_days":
-        first_day = views["course"].select("patient_id", "index_date")
         reached = pl.col("index_date") + pl.duration(days=ceil(condition.value))
-        values = values.join(first_day, on="patient_id", how="left", maintain_order="left")
-        return values.with_columns(reached.alias(known_at)).drop("index_date")
+        return values.with_columns(views.of_cohort("course").select(reached.alias(known_at)).to_series())
     if name == "n_cycles" and condition.value == _LOWER_LIMITS[condition.operator]:
         begun = patient_values(views, [_SECOND_CYCLE], origin=origin)
-        return values.drop(known_at).join(
-            begun.select("patient_id", pl.col(_SECOND_CYCLE + KNOWN_AT).alias(known_at)),
-            on="patient_id",
-            how="left",
-            maintain_order="left",
-        )
+        return values.with_columns(begun[_SECOND_CYCLE + KNOWN_AT].alias(known_at))
     return values
 
 
@@ -125,23 +117,24 @@ def flags_as_words(frame: pl.DataFrame, plan: Plan, names: Sequence[str]) -> pl.
     return frame.with_columns(pl.col(name).replace_strict(words, return_dtype=kind) for name in flags)
 
 
-def _from_view(view: pl.DataFrame, known: KnownVariable) -> pl.DataFrame:
-    return view.select(
-        "patient_id", pl.col(known.column.name).alias(known.name), pl.col(known.known_at).alias(known.name + KNOWN_AT)
+def _from_view(views: ViewFrames, known: KnownVariable) -> pl.DataFrame:
+    return views.of_cohort(known.view).select(
+        pl.col(known.column.name).alias(known.name), pl.col(known.known_at).alias(known.name + KNOWN_AT)
     )
 
 
 def _exposure(views: ViewFrames, known: KnownVariable, origin: str, landmark: float | None) -> pl.DataFrame:
-    rows = views["exposure"].filter((pl.col("exposure") == known.exposure) & (pl.col("origin") == origin))
+    rows = views.exposure_of_cohort(known.exposure, origin)
     # A form by a day says itself on which day it is frozen, whatever landmark the analysis has.
     frozen = landmark if known.window is None else known.window
     if frozen is None:
         value, date = pl.col("ever"), pl.col("known_date")
     else:
-        value = (pl.col("exposure_days") <= frozen).fill_null(value=False).cast(pl.Int64)
+        begun = (pl.col("exposure_days") <= frozen).fill_null(value=False).cast(pl.Int64)
+        value = pl.when(pl.col("ever").is_not_null()).then(begun)
         limit = pl.col("origin_date") + pl.duration(days=int(frozen))
         date = pl.min_horizontal(pl.col("known_date"), limit)
-    return rows.select("patient_id", value.alias(known.name), date.alias(known.name + KNOWN_AT))
+    return rows.select(value.alias(known.name), date.alias(known.name + KNOWN_AT))
 
 
 def _derive(variable: DerivedVariable) -> pl.Expr:

@@ -349,7 +349,8 @@ def _draw_steps(
         # The dashes lie under the whole curve, so that no riser is lost where a stretch begins or ends.
         ax.step(x, y, where="post", color=colour, linewidth=1.2, linestyle=(0, (2.5, 2)), alpha=0.75)
         x, y = without_stretches(x, y, [(begin / axis.scale, end / axis.scale) for begin, end in faint])
-    ax.step(x, y, where="post", color=colour, linewidth=1.7, linestyle=style, solid_joinstyle="miter")
+    # Not clipped: a curve may fall to 0 at the very edge.
+    ax.step(x, y, where="post", color=colour, linewidth=1.7, linestyle=style, solid_joinstyle="miter", clip_on=False)
     return height
 
 

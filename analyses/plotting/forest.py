@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,7 +76,7 @@ def forest_plot(
     if absent or not table.height:
         problem = f"lacks {', '.join(sorted(absent))}" if absent else "has no rows"
         raise InputError(f"the table of a forest plot {problem}", next_step="pass .table of a fitted model")
-    ax = ax if ax is not None else new_axes(width=7.6, height=1.3 + 0.34 * table.height)
+    ax = ax if ax is not None else _axes_for([(labels or {}).get(term, term) for term in table["term"]])
     values = {name: table[name].cast(pl.Float64).to_numpy() for name in (estimate, "lower", "upper")}
     left, right = _limits(values[estimate], values["lower"], values["upper"])
     ax.set_xscale("log")
@@ -89,6 +89,11 @@ def forest_plot(
     _write_meanings(ax, lower_means, higher_means)
     write_notes(ax, annotation=None, note=note)
     return ax
+
+
+def _axes_for(labels: Sequence[str]) -> Axes:
+    """Make axes as wide beside long labels as beside short ones."""
+    return new_axes(width=5.2 + 0.068 * max(len(label) for label in labels), height=1.3 + 0.34 * len(labels))
 
 
 def p_text(p_value: float | None) -> str:
@@ -159,12 +164,8 @@ def _ratio_text(estimate: float | None, lower: float | None, upper: float | None
     if estimate is None or np.isnan(estimate):
         return "not estimable"
     if lower is None or upper is None:
-        return _number_text(estimate)
-    return f"{_number_text(estimate)} ({_number_text(lower)} to {_number_text(upper)})"
-
-
-def _number_text(value: float) -> str:
-    return "∞" if value == np.inf else f"{value:.2f}"
+        return wording.ratio(estimate)
+    return wording.ratio_interval(estimate, lower, upper)
 
 
 def _style(ax: Axes, n_rows: int, limits: tuple[float, float], name: str, title: str | None) -> None:

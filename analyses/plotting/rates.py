@@ -67,5 +67,5 @@ def rate_plot(
         ax.spines[side].set_visible(False)
     if title:
         ax.set_title(title, loc="left", fontsize=FONT_SIZE + 2, fontweight="bold")
-    write_notes(ax, annotation=None, corner="top", note=note)
+    write_notes(ax, annotation=None, note=note)
     return ax

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from blinreg.analyses import wording
 from blinreg.analyses.cox_regression.sums import Array
 from blinreg.analyses.plotting.style import FONT_SIZE, GREY, OKABE_ITO, new_axes, write_notes
 from blinreg.schemas.errors import InputError, nearest
@@ -167,9 +168,9 @@ def plot_proportional_hazards(
     if title:
         ax.set_title(title, loc="left", fontsize=FONT_SIZE + 2, fontweight="bold")
     p_value = test.table.filter(pl.col("term") == chosen)["p_value"][0]
-    told = "" if p_value is None else f"Proportional hazards: P {'< 0.001' if p_value < 0.001 else f'= {p_value:.3f}'}"
-    legend = f"{told}\nSolid: smooth with two standard errors\nDashed: coefficient of the fit"
-    write_notes(ax, annotation=legend.strip(), note=note)
+    told = "" if p_value is None else f"Proportional hazards: {wording.p_value(p_value, sign=True)}\n"
+    legend = f"{told}Solid: smooth with two standard errors. Dashed: coefficient of the fit"
+    write_notes(ax, annotation=legend, note=note)
     return ax
 
 
@@ -193,9 +194,6 @@ def _style(ax: Axes, test: ProportionalHazardsTest, term: str, x: Array) -> None
     ax.tick_params(labelsize=FONT_SIZE, colors="#222222")
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
-    # Room for the explanation above the residuals.
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high + 0.22 * (high - low))
 
 
 def _ticks(x: Array, residuals: pl.DataFrame) -> tuple[Array, Array]:

@@ -257,22 +257,24 @@ def numbers_at_risk(
             )
 
 
-def write_notes(
-    ax: Axes, *, annotation: str | None, note: str | None, corner: Literal["top", "bottom"] = "top"
-) -> None:
-    """Write a test's result inside the axes and a note (such as "synthetic data") under the figure."""
+def write_notes(ax: Axes, *, annotation: str | None, note: str | None) -> None:
+    """Write a test's result above the axes, where no curve is, and a note ("Synthetic data") under the figure."""
     if annotation:
-        ax.text(
-            0.985,
-            0.97 if corner == "top" else 0.04,
+        ax.annotate(
             annotation,
-            transform=ax.transAxes,
+            xy=(1, 1),
+            xycoords="axes fraction",
+            xytext=(0, 3),
+            textcoords="offset points",
             fontsize=FONT_SIZE,
             color="#222222",
             ha="right",
-            va=corner,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2},
+            va="bottom",
+            annotation_clip=False,
         )
+        if title := ax.get_title(loc="left"):
+            lines = annotation.count("\n") + 1
+            ax.set_title(title, loc="left", fontsize=FONT_SIZE + 2, fontweight="bold", pad=6 + 1.4 * FONT_SIZE * lines)
     if note:
         figure: Any = ax.get_figure()
         figure.supxlabel(note, fontsize=FONT_SIZE - 1.5, color=GREY, x=0.995, ha="right")

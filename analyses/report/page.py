@@ -12,6 +12,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from blinreg.analyses.disclosure import ReleasedFigure
 from blinreg.analyses.plans.guard_use import (
     COUNTS_TIME_BEFORE,
     FUTURE,
@@ -22,6 +23,7 @@ from blinreg.analyses.plans.guard_use import (
 )
 from blinreg.analyses.plans.model import Plan
 from blinreg.analyses.plans.options import Role, names_of
+from blinreg.analyses.plans.outcome import FigureSpec
 from blinreg.analyses.plans.published import PART as PUBLISHED
 from blinreg.analyses.plans.result import AnalysisResult, RunResult
 from blinreg.analyses.plans.vocabulary import EVER, endpoints
@@ -32,6 +34,9 @@ from blinreg.analyses.results import figure_file, table_file
 _PROLOGUE = re.compile(r"^.*?(?=<svg\b)", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _SIZE = re.compile(r'(<svg\b[^>]*?) (?:width|height)="[^"]*"')
+_WIDTH = re.compile(r'<svg\b[^>]*? width="([0-9.]+)pt"')
+#: Figures wider than this scroll on a phone: shrunk to its screen their words would be too small to read.
+_WIDE_POINTS = 435
 ATTRITION = "attrition"
 _SURVIVED = "whoever has it must first have survived until then, and this immortal time makes it look better than it is"
 _LIVED = "whoever lived long enough for it is left out together with the days lived until then (immortal time)"
@@ -60,6 +65,7 @@ class ShownFigure:
     data_file: str
     title: str
     description: str
+    width_points: float
     is_wide: bool
     svg: Markup
 
@@ -208,16 +214,21 @@ def _tables(analysis: AnalysisResult) -> tuple[ShownTable, ...]:
 
 def _figures(analysis: AnalysisResult) -> tuple[ShownFigure, ...]:
     names = {spec.part: released.name for spec, released in analysis.tables}
-    return tuple(
-        ShownFigure(
-            file=figure_file(released.name),
-            data_file=table_file(names.get("curve", analysis.entry.name)),
-            title=spec.title,
-            description=spec.description,
-            is_wide=spec.is_wide,
-            svg=_inline(released.svg),
-        )
-        for spec, released in analysis.figures
+    data_file = table_file(names.get("curve", analysis.entry.name))
+    return tuple(_figure(spec, released, data_file) for spec, released in analysis.figures)
+
+
+def _figure(spec: FigureSpec, released: ReleasedFigure, data_file: str) -> ShownFigure:
+    width = _WIDTH.search(released.svg)
+    points = round(float(width[1]), 1) if width else 0.0
+    return ShownFigure(
+        file=figure_file(released.name),
+        data_file=data_file,
+        title=spec.title,
+        description=spec.description,
+        width_points=points,
+        is_wide=points > _WIDE_POINTS,
+        svg=_inline(released.svg),
     )
 
 

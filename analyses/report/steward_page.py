@@ -101,7 +101,9 @@ def steward_page(review: StewardReview) -> str:
             review=review,
             mark=mark,
             notice=notice,
-            heading=heading_of(len(rows), len(late), len(worse), is_first=all(row.width_before is None for row in rows)),
+            heading=heading_of(
+                len(rows), len(late), len(worse), is_first=all(row.width_before is None for row in rows)
+            ),
             rows=rows,
             years=lines_by(frames["segments"], "site_id"),
             late=late,

@@ -36,21 +36,44 @@ class Console:
 
     def progress(self, message: str, *, done: int | None = None, total: int | None = None) -> None:
         """Say what is being done now, with how far it is and the seconds since the start."""
+        self.event("progress", message, message=message, done=done, total=total)
+
+    def event(
+        self,
+        name: str,
+        said: str = "",
+        *,
+        done: int | None = None,
+        total: int | None = None,
+        seconds_left: float | None = None,
+        **more: str | float | None,
+    ) -> None:
+        """Tell a machine what happened, and a person if there are words for it.
+
+        Parameters
+        ----------
+        name : str
+            What happened.
+        said : str
+            For a person; empty if a line is not worth reading.
+        done, total : int, optional
+            How far it is.
+        seconds_left : float, optional
+            How long the rest may take.
+        **more
+            What a machine is told besides.
+        """
         if self.quiet:
             return
         seconds = time.monotonic() - self.started
         if self.as_json:
-            event = {
-                "event": "progress",
-                "message": message,
-                "done": done,
-                "total": total,
-                "seconds": round(seconds, 1),
-            }
+            far = {"done": done, "total": total, "seconds": round(seconds, 1)}
+            event = {"event": name} | more | far | ({} if seconds_left is None else {"seconds_left": seconds_left})
             print(json.dumps(event), file=self.err, flush=True)
-            return
-        share = f"[{done}/{total}] " if total else ""
-        print(f"{seconds:6.1f} s  {share}{message}", file=self.err, flush=True)
+        elif said:
+            share = f"[{done}/{total}] " if total else ""
+            left = f" (about {_rounded(seconds_left)} left)" if seconds_left is not None else ""
+            print(f"{seconds:6.1f} s  {share}{said}{left}", file=self.err, flush=True)
 
     def result(self, text: str, data: Mapping[str, Any]) -> None:
         """Give the result: ``text`` to a person, ``data`` to a machine."""
@@ -74,6 +97,10 @@ class Console:
         print(f"blinreg: {error.what}", file=self.err)
         if error.next_step:
             print(f"  next: {error.next_step}", file=self.err, flush=True)
+
+
+def _rounded(seconds: float) -> str:
+    return f"{max(1, seconds):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blinreg.registry.cli.console import Console
-from blinreg.schemas.errors import SubmissionRejected, UsageError
+from blinreg.schemas.errors import UsageError
 
 if TYPE_CHECKING:
+    from blinreg.registry.manifest import Manifest
+    from blinreg.registry.quality.checked import CheckedSubmission
     from blinreg.registry.quality.expectations import ExpectationsResult
+    from blinreg.registry.store import Registry
 
 #: Where it is written, in the folder of the review.
 FOLDER = "great_expectations"
@@ -47,21 +50,34 @@ def forget_expectations(out: Path | None) -> None:
         shutil.rmtree(out / FOLDER, ignore_errors=True)
 
 
-def expect(submission: Path, *, registry: Path | None, out: Path | None, console: Console) -> Expected:
-    """Run Great Expectations on a submission and write its results into ``OUT/great_expectations``.
+class Expecting:
+    """Runs Great Expectations in the middle of a review, on the rows that the rules saw."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.result: ExpectationsResult | None = None
+
+    def run(self, registry: Registry, manifest: Manifest, checked: CheckedSubmission) -> None:
+        """Take the rows of a submission; see `review_submission`."""
+        from blinreg.registry.quality.expectations import expect_checked
+
+        self.console.progress("running Great Expectations")
+        self.result = expect_checked(registry, manifest, checked)
+
+
+def expected(result: ExpectationsResult | None, *, out: Path | None) -> Expected:
+    """Say what Great Expectations found, and write it into ``OUT/great_expectations``.
 
     Raises
     ------
     UsageError
         If the folder cannot be written.
     """
-    from blinreg.registry.quality.expectations import expect_submission, write_expectations
-
-    try:
-        result = expect_submission(submission, registry=registry, on_progress=console.progress)
-    except SubmissionRejected:
+    if result is None:
         text = "Great Expectations was not run: the submission is rejected before its rows are judged"
         return Expected(text=text, data={"was_run": False}, result=None)
+    from blinreg.registry.quality.expectations import write_expectations
+
     data = result.as_summary() | {"was_run": True}
     text = result.summary
     if out is not None:

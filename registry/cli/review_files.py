@@ -12,12 +12,15 @@ from typing import Any
 import polars as pl
 
 from blinreg.registry.quality.review import Review
-from blinreg.registry.spreadsheet_csv import write_for_people
 from blinreg.schemas.errors import UsageError
-from blinreg.schemas.rules import RULES
+from blinreg.schemas.rules import RULES, SUBMISSION
+from blinreg.schemas.spreadsheet_csv import write_for_people
 
 #: Columns of findings.csv: places and words, no values, so that it can be sent to somebody who asks.
 FINDING_COLUMNS = ("rule", "severity", "table", "file", "line", "column", "message", "how_to_fix", "status")
+
+#: Beside them, where in REDCap a finding of an export stands.
+EXPORT_COLUMNS = ("event", "instance")
 
 #: Rules that a summary names, and how wide it is.
 SHOWN = 6
@@ -39,6 +42,7 @@ _FRAMES = (
     "timeliness",
     "distributions",
     "changes",
+    "segments",
     "effects",
 )
 
@@ -75,7 +79,7 @@ def write_review(review: Review, out: Path) -> tuple[str, ...]:
         # What stays of an earlier review would be taken for part of this one.
         shutil.rmtree(out / ROWS, ignore_errors=True)
         (out / PAGE).write_text(site_page(review), encoding="utf-8", newline="\n")
-        write_for_people(review.findings.select(FINDING_COLUMNS), out / FINDINGS)
+        write_for_people(review.findings.select(_finding_columns(review)), out / FINDINGS)
         names = [PAGE, FINDINGS, DATA]
         for name, rows in review.failing_rows.items():
             (out / ROWS).mkdir(exist_ok=True)
@@ -86,6 +90,10 @@ def write_review(review: Review, out: Path) -> tuple[str, ...]:
     except OSError as error:
         raise UsageError(f"{out} cannot be written ({error.strerror})", next_step="name another folder") from error
     return tuple(names)
+
+
+def _finding_columns(review: Review) -> tuple[str, ...]:
+    return (*FINDING_COLUMNS, *EXPORT_COLUMNS) if review.is_export else FINDING_COLUMNS
 
 
 def _frames(review: Review) -> dict[str, Any]:
@@ -113,7 +121,7 @@ def as_data(review: Review) -> dict[str, Any]:
         "n_new": review.findings.filter(pl.col("status") == "new").height,
         "n_persisting": review.findings.filter(pl.col("status") == "persisting").height,
         "n_resolved": review.resolved.height,
-        "findings": review.findings.select(FINDING_COLUMNS).to_dicts(),
+        "findings": review.findings.select(_finding_columns(review)).to_dicts(),
     }
 
 
@@ -139,8 +147,10 @@ def _head(review: Review) -> Iterator[str]:
     if review.verdict == "rejected":
         yield f"REJECTED: none of its {n_rows:,} rows is accepted"
         return
-    word = {"clean": "CLEAN", "warnings": "WARNINGS", "quarantined": "ROWS NOT ACCEPTED"}[review.verdict]
-    yield f"{word}: {review.n_accepted:,} of {n_rows:,} rows accepted"
+    if review.verdict == "quarantined":
+        yield f"ROWS NOT ACCEPTED: {n_rows - review.n_accepted:,} of {n_rows:,}"
+    else:
+        yield f"{review.verdict.upper()}: {review.n_accepted:,} of {n_rows:,} rows accepted"
     if review.exit_code:
         yield (
             f"  {review.n_quarantined:,} quarantined, {review.n_held_back:,} held back with them, "
@@ -198,7 +208,7 @@ def rule_lines(
     rest = rules[shown:]
     if rest.height:
         n = int(rest["n"].sum())
-        yield f"  and {n:,} more of {rest.height} {'rule' if rest.height == 1 else 'rules'}: {rest_in}"
+        yield f"  and {n:,} more, of {rest.height} other {'rule' if rest.height == 1 else 'rules'}: {rest_in}"
 
 
 def _beyond(review: Review) -> Iterator[str]:
@@ -206,7 +216,7 @@ def _beyond(review: Review) -> Iterator[str]:
     listed = review.findings["rule"].unique()
     beyond = review.rules.filter(
         pl.col("verdict_by_threshold").is_in(["too_many", "too_few"]) & ~pl.col("rule").is_in(listed.implode())
-    ).sort("percent", descending=True)
+    ).sort(pl.col("rule").str.starts_with(f"{SUBMISSION}."), "percent", descending=True)
     for row in beyond.head(2).iter_rows(named=True):
         word = "above the limit" if row["verdict_by_threshold"] == "too_many" else "below the limit"
         subject = ".".join(row["rule"].split(".")[:2])
@@ -217,11 +227,15 @@ def _beyond(review: Review) -> Iterator[str]:
 
 
 def _next(review: Review) -> Iterator[str]:
-    if review.verdict == "clean":
-        yield "next: blinreg load" if not review.is_loaded else "nothing is left to do"
+    again = "export and validate again" if review.is_export else "seal the folder, validate it again"
+    where = "in REDCap" if review.is_export else "in the files"
+    if review.verdict == "clean" and review.is_loaded:
+        yield "nothing is left to do"
+    elif review.verdict == "clean":
+        yield "next: blinreg redcap, then blinreg load" if review.is_export else "next: blinreg load"
     elif review.verdict == "rejected":
-        yield "next: remove what it is refused for, seal the folder, validate it again"
+        yield f"next: remove what it is refused for, {again}"
     elif review.verdict == "quarantined":
-        yield "next: correct these rows in the files, seal the folder, validate it again"
+        yield f"next: correct these rows {where}, {again}"
     else:
         yield "next: check these rows; correct what is wrong, leave what is right"

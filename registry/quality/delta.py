@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from blinreg.registry.quality.segments import KEY_SEPARATOR, SENT_ROW
 from blinreg.schemas.codes import code_list
 from blinreg.schemas.ledger import LEDGER_SCHEMA, VIOLATION, comment_on, quote_name
 from blinreg.schemas.model import Column, Privacy, Relation, Table, Type
 from blinreg.schemas.rules.store import QUALITY_SCHEMA
-from blinreg.schemas.tables import TABLES
-
-#: Parts of a key, in the text that stands for it.
-_BETWEEN = ", "
 
 _SAME = ("rule", "table", "key", "column")
 
@@ -43,13 +40,7 @@ VIOLATION_DELTA = Relation(
             privacy=Privacy.ADMINISTRATIVE,
         ),
         *(VIOLATION.column(name) for name in ("rule", "severity", "table")),
-        Column(
-            name="key",
-            type=Type.TEXT,
-            description="Key of the row, its values joined by commas.",
-            required=True,
-            privacy=Privacy.PSEUDONYM,
-        ),
+        SENT_ROW.column("key"),
         *(VIOLATION.column(name) for name in ("file", "line", "column", "message")),
     ),
 )
@@ -58,7 +49,7 @@ VIOLATION_DELTA = Relation(
 def key_text(definition: Table) -> pl.Expr:
     """Give the key of a row as one text."""
     return pl.concat_str(
-        [pl.col(name).cast(pl.String).fill_null("") for name in definition.key], separator=_BETWEEN
+        [pl.col(name).cast(pl.String).fill_null("") for name in definition.key], separator=KEY_SEPARATOR
     ).alias("key")
 
 
@@ -94,28 +85,12 @@ def violation_delta_ddl() -> str:
     return "\n\n".join([_view(), comment_on("view", QUALITY_SCHEMA, VIOLATION_DELTA)]) + "\n"
 
 
-def _keyed(definition: Table, source: str) -> str:
-    key = f" || '{_BETWEEN}' || ".join(f"coalesce(cast({name} as varchar), '')" for name in definition.key)
-    return (
-        f"    select submission_id, '{definition.name}' as \"table\", source_line as line, {key} as key from {source}"
-    )
-
-
 def _view() -> str:
-    keyed = "\n    union all\n".join(
-        _keyed(definition, source)
-        for definition in TABLES
-        for source in (f"submitted.{definition.name}", f"{QUALITY_SCHEMA}.quarantine_{definition.name}")
-    )
     told = ", ".join(f"finding.{quote_name(name)}" for name in ("rule", "severity", "table", "key"))
     place = ", ".join(f"finding.{quote_name(name)}" for name in ("file", "line", "column", "message"))
     same = " and ".join(f"other.{quote_name(name)} is not distinct from finding.{quote_name(name)}" for name in _SAME)
     return f"""create or replace view {QUALITY_SCHEMA}.violation_delta as
-with keyed_row as (
-{keyed}
-),
-
-accepted as (
+with accepted as (
     select
         submission_id,
         site_id,
@@ -125,13 +100,13 @@ accepted as (
 ),
 
 finding as (
-    select violation.*, coalesce(keyed_row.key, '') as key
+    select violation.*, coalesce(sent_row.key, '') as key
     from {QUALITY_SCHEMA}.violation as violation
-    left join keyed_row
+    left join {QUALITY_SCHEMA}.sent_row as sent_row
         on
-            violation.submission_id = keyed_row.submission_id
-            and violation."table" = keyed_row."table"
-            and violation.line = keyed_row.line
+            violation.submission_id = sent_row.submission_id
+            and violation."table" = sent_row."table"
+            and violation.line = sent_row.line
 )
 
 select

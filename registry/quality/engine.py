@@ -13,12 +13,12 @@ import polars as pl
 
 from blinreg.registry.frames import query_frame
 from blinreg.schemas.errors import BlinregError
-from blinreg.schemas.rules import CELL, CONTEXTS, Rule
+from blinreg.schemas.rules import CELL, CONTEXTS, Context, Rule
 from blinreg.schemas.rules.sql import (
     CELL_PLACE,
     SubmissionFacts,
     bad_rows,
-    context_table,
+    context_parts,
     contexts_of,
     counts,
     judged,
@@ -29,6 +29,9 @@ T = TypeVar("T")
 #: Sessions at once, and rows of a table from which on there is one.
 _N_SESSIONS = 2
 _LARGE_ROWS = 1_000_000
+
+#: The chart of a patient joins all that is known of him; of so many it takes up to half a gigabyte.
+PATIENTS_AT_ONCE = 400_000
 
 #: Columns of what is found: the rule, and where the bad row is.
 FINDING_SCHEMA = pl.Schema({"rule": pl.String(), "table": pl.String(), "line": pl.Int64(), "column": pl.String()})
@@ -69,12 +72,16 @@ def is_related(rule: Rule) -> bool:
 
 
 def make_contexts(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule]) -> None:
-    """Make the tables of the contexts that the rules name."""
+    """Make the tables of the contexts that the rules name, of many patients in parts."""
     needed = {context.name: context for rule in rules for context in contexts_of(rule, CONTEXTS)}
-    _in_parallel(
-        connection,
-        [partial(_run, what=f"context {context.name}", query=context_table(context)) for context in needed.values()],
-    )
+    n_patients = connection.execute("select count(*) from sent.patient").fetchall()[0][0]
+    n_parts = 1 + n_patients // PATIENTS_AT_ONCE
+    _in_parallel(connection, [partial(_make, context=context, n_parts=n_parts) for context in needed.values()])
+
+
+def _make(connection: duckdb.DuckDBPyConnection, context: Context, n_parts: int) -> None:
+    for part in context_parts(context, n_parts):
+        _run(connection, f"context {context.name}", part)
 
 
 def run_rules(
@@ -174,7 +181,7 @@ def _findings(rules: Sequence[Rule], broken: Sequence[int], found: pl.DataFrame)
 
 def _run(connection: duckdb.DuckDBPyConnection, what: str, query: str) -> pl.DataFrame:
     try:
-        if query.startswith("create"):
+        if query.startswith(("create", "insert")):
             connection.execute(query)
             return pl.DataFrame()
         return query_frame(connection, query)

@@ -7,8 +7,9 @@ can therefore not disagree on a row, and the real registry stays as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from blinreg.registry.quality.completeness import COMPLETENESS_SCHEMA, completen
 from blinreg.registry.quality.delta import with_status
 from blinreg.registry.quality.distributions import DISTRIBUTION_SCHEMA, distributions
 from blinreg.registry.quality.effects import EFFECT_SCHEMA, effects, measured
+from blinreg.registry.quality.engine import RESULT_SCHEMA
 from blinreg.registry.quality.other_sites import OtherSites, other_sites
 from blinreg.registry.quality.review_findings import (
     FOUND_SCHEMA,
@@ -36,14 +38,18 @@ from blinreg.registry.quality.review_findings import (
     worst_first,
 )
 from blinreg.registry.quality.scratch import ledger_before, scratch_registry
+from blinreg.registry.quality.segments import SEGMENT_SCHEMA, segments
 from blinreg.registry.quality.timeliness import timeliness
 from blinreg.registry.status import violations
 from blinreg.registry.store import Registry
 from blinreg.registry.storing import violation_rows
 from blinreg.registry.submission_files import read_kept
 from blinreg.schemas.errors import SubmissionRejected
+from blinreg.schemas.ledger import quote_name
+from blinreg.schemas.rules import SUBMISSION
 
 Progress = Callable[[str], None]
+Checked = Callable[[Registry, Manifest, CheckedSubmission], None]
 
 VERDICTS: Mapping[int, str] = {0: "clean", 1: "warnings", 3: "quarantined", 4: "rejected"}
 
@@ -70,6 +76,9 @@ class Review:
         Rows sent.
     n_accepted, n_quarantined, n_held_back : int
         What became of them; all 0 if the submission is rejected.
+    is_export : bool
+        Whether it was read out of a REDCap export: rows are corrected in REDCap, and files, lines and columns of
+        what is found are those of the export.
     rejection : str
         Why it is rejected and what to do next; empty otherwise.
     previous_submission_id : str
@@ -88,6 +97,9 @@ class Review:
     changes : polars.DataFrame
         ``table, key, column, before, after, kind``: values that changed in rows of the same key, and whole rows
         that were added or removed. None if the submission is rejected.
+    segments : polars.DataFrame
+        ``site_id, table, year, n_rows, n_bad, n_not_accepted``: rows with findings by the year of the patient's first
+        blinatumomab dose. None if the submission is rejected.
     effects : polars.DataFrame
         Endpoints before and after; no row if they were not asked for or the submission is rejected.
     failing_rows : mapping of str to polars.DataFrame
@@ -105,6 +117,7 @@ class Review:
     n_accepted: int
     n_quarantined: int
     n_held_back: int
+    is_export: bool
     rejection: str
     previous_submission_id: str
     is_loaded: bool
@@ -115,6 +128,7 @@ class Review:
     timeliness: pl.DataFrame
     distributions: pl.DataFrame
     changes: pl.DataFrame
+    segments: pl.DataFrame
     effects: pl.DataFrame
     failing_rows: Mapping[str, pl.DataFrame]
 
@@ -165,6 +179,7 @@ def review_submission(
     registry: Registry | str | Path | None = None,
     with_effects: bool = True,
     as_loaded: bool = False,
+    on_checked: Checked | None = None,
     on_progress: Progress | None = None,
 ) -> Review:
     """Check a submission as `load_submission` would, and say all that there is to say about it.
@@ -180,6 +195,9 @@ def review_submission(
         Whether endpoints are derived; it takes as long as the rest.
     as_loaded : bool
         Whether a submission that the registry accepted is reviewed as it was then, even if another replaced it since.
+    on_checked : callable, optional
+        Given the registry of the trial, the submission and its rows after the rules, if it came so far; all three
+        are gone when the review is made.
     on_progress : callable, optional
         Told each step as a short text.
 
@@ -199,9 +217,15 @@ def review_submission(
         others = other_sites(base, ledger, site_id) if site_id else None
         with scratch_registry(base, ledger, site_id) as scratch:
             trial = _try(scratch, Path(folder), manifest, progress)
+            if on_checked is not None and manifest is not None and trial.checked is not None:
+                on_checked(scratch, manifest, trial.checked)
             before = _before(base, accepted_of(ledger, site_id), is_current=ledger == received)
             progress("comparing with the submission before and with other sites")
-            return _composed(trial, before, others, ledger, with_effects=with_effects, is_loaded=ledger != received)
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                # The longest of the comparisons, and the database does it: the others need not wait.
+                measuring = pool.submit(_effects, trial, before) if with_effects else None
+                review = _composed(trial, before, others, ledger, is_loaded=ledger != received)
+                return review if measuring is None else replace(review, effects=measuring.result())
 
 
 def _silent(_: str) -> None:
@@ -257,7 +281,6 @@ def _composed(
     others: OtherSites | None,
     ledger: tuple[LedgerRow, ...],
     *,
-    with_effects: bool,
     is_loaded: bool,
 ) -> Review:
     manifest, result, checked = trial.manifest, trial.result, trial.checked
@@ -276,6 +299,7 @@ def _composed(
         n_accepted=0 if result is None else result.n_accepted,
         n_quarantined=0 if result is None else result.n_quarantined,
         n_held_back=0 if result is None else result.n_held_back,
+        is_export=False,
         rejection=trial.rejection,
         previous_submission_id="" if before is None else before.submission_id,
         is_loaded=is_loaded,
@@ -294,7 +318,8 @@ def _composed(
             else distributions(own, result.submission_id, others, tables=list(trial.tables))
         ),
         changes=_changes(trial, before),
-        effects=_effects(trial, before) if with_effects else EFFECT_SCHEMA.to_frame(),
+        segments=SEGMENT_SCHEMA.to_frame() if result is None else segments(own, [result.submission_id]),
+        effects=EFFECT_SCHEMA.to_frame(),
         failing_rows={} if checked is None else failing_rows(checked),
     )
 
@@ -312,9 +337,12 @@ def _findings(trial: _Trial, before: _Before | None) -> tuple[pl.DataFrame, pl.D
 def _rules(trial: _Trial) -> pl.DataFrame:
     if trial.checked is None:
         return RULES_SCHEMA.to_frame()
-    query = "select distinct rule, verdict from quality.verdict where submission_id = ?"
+    query = f"select {', '.join(quote_name(name) for name in RESULT_SCHEMA)}, verdict from quality.verdict"
     submission_id = "" if trial.result is None else trial.result.submission_id
-    return rule_counts(trial.checked.results, query_frame(trial.scratch.cursor(), query, [submission_id]))
+    judged = query_frame(trial.scratch.cursor(), f"{query} where submission_id = ?", [submission_id])
+    # These are counted in the ledger, where the submission stands by now, and were not run.
+    of_all = judged.filter(pl.col("table") == SUBMISSION).select(RESULT_SCHEMA.names()).cast(RESULT_SCHEMA)
+    return rule_counts(pl.concat([trial.checked.results, of_all]), judged.select("rule", "verdict").unique())
 
 
 def _changes(trial: _Trial, before: _Before | None) -> pl.DataFrame:

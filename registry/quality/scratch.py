@@ -24,6 +24,7 @@ from blinreg.registry.ledger import LedgerRow, write_row
 from blinreg.registry.manifest import Manifest
 from blinreg.registry.paths import RegistryPaths
 from blinreg.registry.quality.catalogue import write_catalogue
+from blinreg.registry.quality.segments import segments_ddl
 from blinreg.registry.store import CATALOG, Registry
 from blinreg.schemas import ledger as ledger_schema
 from blinreg.schemas.ledger import LAYOUT_VERSION, LEDGER_SCHEMA
@@ -115,6 +116,7 @@ def _build(connection: duckdb.DuckDBPyConnection) -> None:
         ("submitted tables", ddl.storage_ddl()),
         ("ledger", ledger_schema.ledger_ddl()),
         ("quality rules", quality_ddl()),
+        ("segments of findings", segments_ddl()),
         ("current views", ddl.current_ddl()),
     ):
         run_step(connection, name, _COMMENT.sub("", text))

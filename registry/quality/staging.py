@@ -43,8 +43,8 @@ _FREE_TEXT_PATTERN = "[^\\r\\n]{1,80}"
 #: What the rules may hold in memory.
 MEMORY = "1500MB"
 
-#: More rows than these are put into a file.
-ROWS_IN_MEMORY = 2_000_000
+#: More rows than these are put into a file: a row takes about 100 bytes of memory.
+ROWS_IN_MEMORY = 5_000_000
 
 _INCOMING = "incoming_rows"
 

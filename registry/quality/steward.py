@@ -11,6 +11,7 @@ import polars as pl
 
 from blinreg.registry.frames import query_frame
 from blinreg.registry.ledger import LedgerRow, read_ledger
+from blinreg.registry.quality.segments import segments
 from blinreg.registry.store import Registry
 from blinreg.schemas.errors import UsageError
 from blinreg.schemas.rules import RULES
@@ -31,6 +32,7 @@ SITE_SCHEMA = pl.Schema(
                 "n_rows",
                 "n_findings",
                 "n_quarantined",
+                "n_beyond",
                 "n_findings_before",
                 "n_rows_before",
             ),
@@ -46,6 +48,14 @@ WORST_SCHEMA = pl.Schema(
         **dict.fromkeys(("n_bad", "n_bad_before"), pl.Int64()),
     }
 )
+
+#: Rules whose findings are beyond the limits of now.
+_BEYOND = """
+select submission_id, count(*) as n
+from quality.verdict
+where verdict in ('too_many', 'too_few')
+group by submission_id
+"""
 
 _FINDINGS = """
 select submission_id, rule, any_value(severity) as severity, count(*) as n
@@ -68,11 +78,15 @@ class StewardReview:
         More days than this since its data cutoff, and a site is late.
     sites : polars.DataFrame
         One row a site: ``site_id, submission_id, created_at, data_cutoff_date, verdict, days_since, n_patients,
-        n_rows, n_findings, n_quarantined, n_findings_before, n_rows_before, is_late, is_worse``. Counts are of its
-        newest accepted submission; a verdict ``rejected`` means that a later one was refused, or that none was
-        accepted yet. Worse: more findings a row than in the submission before.
+        n_rows, n_findings, n_quarantined, n_beyond, n_findings_before, n_rows_before, is_late, is_worse``. Counts
+        are of its newest accepted submission, ``n_beyond`` of rules beyond the limits of now; a verdict ``rejected``
+        means that a later one was refused, or that none was accepted yet. Worse: more findings a row than in the
+        submission before.
     worst_rules : polars.DataFrame
         ``site_id, rule, title, severity, n_bad, n_bad_before``: the rules with most findings, by site.
+    segments : polars.DataFrame
+        ``site_id, table, year, n_rows, n_bad, n_not_accepted`` of the newest accepted submissions; see
+        `blinreg.registry.quality.segments`.
     """
 
     is_synthetic: bool
@@ -80,6 +94,17 @@ class StewardReview:
     late_after_days: int
     sites: pl.DataFrame
     worst_rules: pl.DataFrame
+    segments: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counts:
+    """What was found, by submission; patients as sent and accepted."""
+
+    totals: Mapping[str, int]
+    patients: Mapping[str, int]
+    beyond: Mapping[str, int]
+    warned: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +152,20 @@ def steward_review(registry: Registry, *, late_after_days: int = LATE_AFTER_DAYS
             next_step=f"load one first: blinreg load SUBMISSION --registry {registry.path.name}",
         )
     as_of = max(cutoffs)
-    totals = dict(found.group_by("submission_id").agg(pl.col("n").sum()).iter_rows())
-    warned = set(found.filter(pl.col("severity") == "warn")["submission_id"])
-    rows = [_site_row(site, as_of, late_after_days, totals=totals, patients=patients, warned=warned) for site in sites]
+    counts = _Counts(
+        totals=dict(found.group_by("submission_id").agg(pl.col("n").sum()).iter_rows()),
+        patients=patients,
+        beyond=dict(query_frame(cursor, _BEYOND).iter_rows()),
+        warned=frozenset(found.filter(pl.col("severity") == "warn")["submission_id"]),
+    )
+    rows = [_site_row(site, as_of, late_after_days, counts) for site in sites]
     return StewardReview(
         is_synthetic=bool(sites) and all(site.last.is_synthetic for site in sites),
         as_of=as_of,
         late_after_days=late_after_days,
         sites=pl.DataFrame(rows, schema=SITE_SCHEMA),
         worst_rules=pl.concat([WORST_SCHEMA.to_frame(), *(_worst(site, found) for site in sites)]),
+        segments=segments(cursor, [str(site.now.submission_id) for site in sites if site.now]),
     )
 
 
@@ -149,34 +179,27 @@ def _sites(ledger: Sequence[LedgerRow]) -> list[_Site]:
     return sites
 
 
-def _site_row(
-    site: _Site,
-    as_of: date,
-    late_after_days: int,
-    *,
-    totals: Mapping[str, int],
-    patients: Mapping[str, int],
-    warned: set[str],
-) -> dict[str, Any]:
+def _site_row(site: _Site, as_of: date, late_after_days: int, counts: _Counts) -> dict[str, Any]:
     now, before = site.now, site.before
     if now is None:
         return {**dict.fromkeys(SITE_SCHEMA), "site_id": site.site_id, "verdict": "rejected"}
     name = str(now.submission_id)
     days = None if now.data_cutoff_date is None else (as_of - now.data_cutoff_date).days
-    n_findings = totals.get(name, 0)
-    n_before = None if before is None else totals.get(str(before.submission_id), 0)
+    n_findings = counts.totals.get(name, 0)
+    n_before = None if before is None else counts.totals.get(str(before.submission_id), 0)
     is_worse = n_before is not None and before is not None and n_findings * before.n_rows > n_before * now.n_rows
     return {
         "site_id": site.site_id,
         "submission_id": name,
         "created_at": None if now.created_at is None else f"{now.created_at:%Y-%m-%d %H:%M}",
         "data_cutoff_date": None if now.data_cutoff_date is None else now.data_cutoff_date.isoformat(),
-        "verdict": _verdict(site, now, has_warnings=name in warned),
+        "verdict": _verdict(site, now, has_warnings=name in counts.warned),
         "days_since": days,
-        "n_patients": patients.get(name, 0),
+        "n_patients": counts.patients.get(name, 0),
         "n_rows": now.n_rows,
         "n_findings": n_findings,
         "n_quarantined": now.n_quarantined,
+        "n_beyond": counts.beyond.get(name, 0),
         "n_findings_before": n_before,
         "n_rows_before": None if before is None else before.n_rows,
         "is_late": days is not None and days > late_after_days,

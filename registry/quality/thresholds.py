@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,28 +11,14 @@ from blinreg.registry.frames import query_frame
 from blinreg.registry.store import Registry
 from blinreg.schemas.errors import UsageError, nearest
 from blinreg.schemas.ledger import LEDGER_SCHEMA
+from blinreg.schemas.rules import Threshold
 from blinreg.schemas.rules import rule as rule_called
 from blinreg.schemas.rules.store import EVERY_SITE, QUALITY_SCHEMA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """When the bad rows of a submission are too many; a limit that is None does not count.
-
-    Parameters
-    ----------
-    max_rows : int, optional
-        More bad rows than this are too many.
-    max_percent, min_percent : float, optional
-        A higher (lower) share of bad rows among the checked ones is too high (low).
-    min_checked : int
-        With fewer checked rows nothing is said.
-    """
-
-    max_rows: int | None = None
-    max_percent: float | None = None
-    min_percent: float | None = None
-    min_checked: int = 1
+class Limits(Threshold):
+    """Limits that the keeper of a registry sets: a `Threshold` that can be met; one that is None does not count."""
 
     def __post_init__(self) -> None:
         if any(value is not None and not 0 <= value <= 100 for value in (self.max_percent, self.min_percent)):
@@ -89,6 +76,19 @@ def require_site(registry: Registry, site_id: str) -> None:
     known = [row[0] for row in found.fetchall()]
     if site_id != EVERY_SITE and site_id not in known:
         raise UsageError(f"no site is called {site_id!r}", next_step=nearest(site_id, known))
+
+
+def limits_in_force(registry: Registry, site_id: str) -> Mapping[str, Threshold]:
+    """Give the limits of now, by rule; none for a site that never sent anything.
+
+    Returns
+    -------
+    mapping of str to Threshold
+        What ``quality.limit_in_force`` says.
+    """
+    query = f"select * exclude (site_id) from {QUALITY_SCHEMA}.limit_in_force where site_id = ?"
+    found = query_frame(registry.cursor(), query, [site_id])
+    return {row.pop("rule"): Threshold(**row) for row in found.iter_rows(named=True)}
 
 
 def verdicts(registry: Registry, rule: str) -> pl.DataFrame:

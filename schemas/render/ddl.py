@@ -89,14 +89,18 @@ def _comments(kind: str, schema: str, relation: Relation, columns: Iterable[tupl
 
 
 def submitted_table(definition: Table) -> str:
-    """Render ``create table submitted.T`` with its constraints and comments."""
+    """Render ``create table submitted.T`` with its constraints and comments.
+
+    The key is no constraint: DuckDB would hold its index in memory (130 bytes a row, whatever the memory limit), and
+    loading took half as long again. A rule quarantines all but the first row of a key, and what was stored is
+    looked at once more before it is committed.
+    """
     lines = []
     for column in definition.columns:
         null_rule = " not null" if column.required else ""
         checks = "".join(f" {check}" for check in _constraints(column))
         lines.append(f"    {column.name} {SUBMITTED_TYPE[column.type]}{null_rule}{checks}")
     lines += [f"    {name} {kind} not null" for name, kind, _ in ORIGIN_COLUMNS]
-    lines.append(f"    primary key (submission_id, {', '.join(definition.key)})")
     body = ",\n".join(lines)
     comments = [(column.name, column_comment(column)) for column in definition.columns]
     comments += [(name, text) for name, _, text in ORIGIN_COLUMNS]

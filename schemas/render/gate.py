@@ -11,7 +11,7 @@ Kinds of rule, as the last word of the rule's name: ``required``, ``pattern``, `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,10 @@ VIOLATION_SCHEMA = pl.Schema(
         "message": pl.String(),
     }
 )
+
+
+#: So many rows are tested at once; of more, the distinct values of a column at a time.
+_FEW_ROWS = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +189,8 @@ def _check(rule: GateRule) -> Check:
     return Check(test, name=rule.rule, ignore_na=False)
 
 
-def gate_schema(definition: Table, *, only: str = "") -> DataFrameSchema:
-    """Render the pandera schema of a table, or of one column of it: columns as text, each rule a named check."""
+def gate_schema(definition: Table, *, only: Sequence[str] = ()) -> DataFrameSchema:
+    """Render the pandera schema of a table, or of some columns of it: columns as text, each rule a named check."""
     from pandera.polars import Column as PanderaColumn
     from pandera.polars import DataFrameSchema
 
@@ -199,7 +203,7 @@ def gate_schema(definition: Table, *, only: str = "") -> DataFrameSchema:
             checks=[_check(rule) for rule in rules if rule.column == column.name],
         )
         for column in definition.columns
-        if only in ("", column.name)
+        if not only or column.name in only
     }
     return DataFrameSchema(columns, name=definition.name, description=definition.description, strict=True)
 
@@ -214,17 +218,20 @@ def _failures(definition: Table, frame: pl.DataFrame) -> pl.DataFrame:
     text = frame.select(definition.column_names)
     if any(kind != pl.String for kind in text.dtypes):
         raise TypeError(f"{definition.name}: the gate reads text columns only")
+    # Rows differ, values of a column seldom do; but each run of a schema has its price, which few rows do not pay back.
+    parts = [text.columns] if text.height <= _FEW_ROWS else [[name] for name in text.columns]
     # An environment variable can switch pandera off; the gate stays shut regardless.
     with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
-        found = [_column_failures(gate_schema(definition, only=name), text.get_column(name)) for name in text.columns]
-    return pl.concat(found)
+        found = pl.concat(_part_failures(gate_schema(definition, only=part), text.select(part)) for part in parts)
+    order = {rule.rule: place for place, rule in enumerate(gate_rules(definition))}
+    return found.sort(pl.col("rule").replace_strict(order, return_dtype=pl.Int32), "row")
 
 
-def _column_failures(schema: DataFrameSchema, column: pl.Series) -> pl.DataFrame:
-    """Test the distinct values of a column, as a check sees nothing but the value; then find the rows of bad ones."""
+def _part_failures(schema: DataFrameSchema, part: pl.DataFrame) -> pl.DataFrame:
+    """Test what is distinct in some columns, as a check sees nothing but the value; then find the rows of bad ones."""
     from pandera.errors import SchemaErrors
 
-    distinct = column.unique().to_frame()
+    distinct = part.unique()
     try:
         schema.validate(distinct, lazy=True)
     except SchemaErrors as errors:
@@ -232,14 +239,14 @@ def _column_failures(schema: DataFrameSchema, column: pl.Series) -> pl.DataFrame
     else:
         return pl.DataFrame(schema={"rule": pl.String, "row": pl.Int64, "is_serial": pl.Boolean})
     if cases["index"].has_nulls():
-        raise TypeError(f"a check of {column.name} could not be made: the gate does not open for want of a verdict")
+        raise TypeError(f"a check of {schema.name} could not be made: the gate does not open for want of a verdict")
+    is_date = pl.col("check").str.ends_with(".date")
     bad = cases.select(
-        "check_number", rule=pl.col("check"), value=distinct.to_series().gather(cases["index"].cast(pl.Int64))
-    )
-    is_date = pl.col("rule").str.ends_with(".date")
-    bad = bad.with_columns(is_serial=is_date & pl.col("value").str.contains(f"^(?:{SERIAL_DATE_PATTERN})$"))
-    rows = pl.DataFrame({"value": column}).with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64))
-    return rows.join(bad, on="value", nulls_equal=True).sort("check_number", "row").select("rule", "row", "is_serial")
+        rule=pl.col("check"),
+        is_serial=is_date & pl.col("failure_case").str.contains(f"^(?:{SERIAL_DATE_PATTERN})$"),
+    ).hstack(distinct[cases["index"].cast(pl.Int64)])
+    rows = part.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    return rows.join(bad, on=part.columns, nulls_equal=True).select("rule", "row", "is_serial")
 
 
 def gate_violations(definition: Table, frame: pl.DataFrame) -> pl.DataFrame:

@@ -147,7 +147,7 @@ def _example(rule: Rule, example: Example) -> str:
 
 
 def _rendered() -> Iterator[str]:
-    yield "## Columns, keys and files"
+    yield "## Columns, keys, files and submissions"
     yield ""
     yield "Rendered from the definitions; the data dictionary has codes, ranges and forms of every column."
     yield ""

@@ -7,7 +7,7 @@ come from the definitions of the tables. docs/rules.md is rendered from the same
 from __future__ import annotations
 
 from blinreg.schemas.errors import UsageError, nearest
-from blinreg.schemas.rules.files import file_rules
+from blinreg.schemas.rules.files import SUBMISSION, file_rules
 from blinreg.schemas.rules.model import (
     Category,
     Context,
@@ -20,6 +20,7 @@ from blinreg.schemas.rules.model import (
 )
 from blinreg.schemas.rules.parse import CELL, CELL_COLUMNS, declared_contexts, declared_rules
 from blinreg.schemas.rules.rendered import column_rules, key_rules
+from blinreg.schemas.rules.whole import submission_rules
 from blinreg.schemas.tables import TABLES
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "CELL_COLUMNS",
     "CONTEXTS",
     "RULES",
+    "SUBMISSION",
     "Category",
     "Context",
     "Example",
@@ -41,9 +43,10 @@ __all__ = [
 #: What rules may know beside the judged row.
 CONTEXTS: tuple[Context, ...] = declared_contexts()
 
-#: All rules: of files, of columns and keys by table, then the declared ones by topic.
+#: All rules: of files and submissions, of columns and keys by table, then the declared ones by topic.
 RULES: tuple[Rule, ...] = (
     *file_rules(),
+    *submission_rules(),
     *(each for definition in TABLES for each in (*column_rules(definition), *key_rules(definition))),
     *declared_rules(),
 )

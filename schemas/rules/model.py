@@ -39,6 +39,7 @@ class Origin(StrEnum):
     COLUMN = "rendered from the definition of the column"
     TABLE = "rendered from the keys of the table"
     FILE = "held to by the readers of files"
+    SUBMISSION = "counted of the submission as a whole"
 
 
 class Expected(StrEnum):
@@ -93,12 +94,28 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What rules may know beside the judged row: a query, joined by its key."""
+    """What rules may know beside the judged row: a query, joined by its key.
+
+    Parameters
+    ----------
+    name : str
+        What rules call it.
+    key : tuple of str
+        Columns by which it is joined.
+    about : str
+        What it says.
+    sql : str
+        The query.
+    by_patient : bool
+        Whether it says of a patient the same if the rows of others are not there, so that a large submission can be
+        gone through some patients at a time.
+    """
 
     name: str
     key: tuple[str, ...]
     about: str
     sql: str
+    by_patient: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

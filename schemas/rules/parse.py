@@ -46,7 +46,7 @@ EVERY_CHILD_DATE = "every date of other tables than patient"
 _REQUIRED = {"id", "title", "category", "severity", "wrong", "fix", "reason", "source", "bad", "passes", "fails"}
 _OPTIONAL = {"unknown", "applies", "columns", "context", "report", "threshold", "for_each"}
 _KEYS = _REQUIRED | _OPTIONAL
-_CONTEXT_KEYS = {"name", "key", "about", "sql"}
+_CONTEXT_KEYS = {"name", "key", "about", "sql", "by_patient"}
 _ID = re.compile(r"[a-z_]+\.[a-z0-9_]+\.[a-z0-9_]+")
 _EXTRA_TABLES = {"elsewhere_person", "elsewhere_claimed"}
 
@@ -58,7 +58,7 @@ def declared_contexts() -> tuple[Context, ...]:
         if set(raw) != _CONTEXT_KEYS:
             raise ValueError(f"context {raw.get('name')}: keys must be {sorted(_CONTEXT_KEYS)}")
         sql = fill(raw["sql"].strip(), SQL_WORDS)
-        contexts.append(Context(name=raw["name"], key=tuple(raw["key"]), about=raw["about"], sql=sql))
+        contexts.append(Context(**{**raw, "key": tuple(raw["key"]), "sql": sql}))
     return tuple(contexts)
 
 

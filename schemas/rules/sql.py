@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from blinreg.schemas.render.ddl import quote
@@ -19,6 +19,7 @@ CELL_PLACE = ("table_name", "column_name")
 
 _NAME = re.compile(r"\b([a-z_]+)\.([a-z_]+)\b")
 _STRING = re.compile(r"('(?:[^']|'')*')")
+_ROWS = re.compile(r"\b(?:sent|sound)\.[a-z_]+\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,19 @@ def context_table(context: Context) -> str:
         f"create or replace table context_{context.name} as\n"
         f"select columns('(.*)') as '{context.name}__\\1' from (\n{context.sql}\n)"
     )
+
+
+def context_parts(context: Context, n_parts: int) -> tuple[str, ...]:
+    """Render the making of a context's table in parts, each out of the rows of some patients; else in one."""
+    if n_parts == 1 or not context.by_patient:
+        return (context_table(context),)
+    parts = []
+    for number in range(n_parts):
+        some = f"(select * from \\g<0> where hash(patient_id) % {n_parts} = {number})"
+        parts.append(context_table(replace(context, sql=_ROWS.sub(some, context.sql))))
+    # The first part makes the table, the others are added.
+    added = [re.sub(r"\Acreate or replace table (\w+) as\n", r"insert into \1 by name\n", part) for part in parts[1:]]
+    return (parts[0], *added)
 
 
 def judged(

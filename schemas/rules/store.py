@@ -10,6 +10,7 @@ from blinreg.schemas.codes import code_list
 from blinreg.schemas.ledger import LEDGER_SCHEMA, SUBMISSION_ID_PATTERN, comment_on, create_table
 from blinreg.schemas.model import Column, Privacy, Relation, Type
 from blinreg.schemas.rules.model import Category, Severity
+from blinreg.schemas.rules.whole import submission_results
 
 #: Database schema of the relations.
 QUALITY_SCHEMA = "quality"
@@ -130,10 +131,27 @@ THRESHOLD = Relation(
     ),
 )
 
+LIMIT_IN_FORCE = Relation(
+    name="limit_in_force",
+    grain="one row a rule and site that has sent anything",
+    description=(
+        "The limits of now: those set for the site, else those set for every site, else the usual ones of the rule."
+    ),
+    key=("rule", "site_id"),
+    columns=(
+        _column("rule", Type.TEXT, "Id of the rule.", required=True),
+        _column("site_id", Type.TEXT, "Site.", required=True),
+        *_LIMITS,
+    ),
+)
+
 VERDICT = Relation(
     name="verdict",
     grain="one row a submission and rule",
-    description="Whether what a rule found in a submission is too much, by the limits of now.",
+    description=(
+        "Whether what a rule found in a submission is too much, by the limits of now. Rules on the submission as a "
+        "whole are counted here: rows that are not accepted, and fewer rows than in the submission before."
+    ),
     key=("submission_id", "rule"),
     columns=(
         RULE_RESULT.column("submission_id"),
@@ -156,19 +174,53 @@ VERDICT = Relation(
 )
 
 #: Relations of the rules, for the data dictionary.
-QUALITY: tuple[Relation, ...] = (RULE, RULE_RESULT, THRESHOLD, VERDICT)
+QUALITY: tuple[Relation, ...] = (RULE, RULE_RESULT, THRESHOLD, LIMIT_IN_FORCE, VERDICT)
+
+
+def verdict_case(n_checked: str) -> str:
+    """Render the verdict of limits on ``n_bad`` and ``percent_bad`` of so many checked rows."""
+    return f"""case
+        when {n_checked} < min_checked then 'not_judged'
+        when n_bad > max_rows or percent_bad > max_percent then 'too_many'
+        when percent_bad < min_percent then 'too_few'
+        else 'passed'
+    end"""
+
+
+def limits_view() -> str:
+    """Render the view of the limits in force."""
+    of_now = ",\n".join(
+        f"    case when own.rule is not null then own.{column.name} "
+        f"when general.rule is not null then general.{column.name} else rule.{column.name} end as {column.name}"
+        for column in _LIMITS
+    )
+    return f"""create or replace view {QUALITY_SCHEMA}.limit_in_force as
+with site as (
+    select distinct site_id from {LEDGER_SCHEMA}.submission where site_id is not null
+)
+
+select
+    rule.rule,
+    site.site_id,
+{of_now}
+from {QUALITY_SCHEMA}.rule as rule
+cross join site
+left join {QUALITY_SCHEMA}.threshold as own on rule.rule = own.rule and site.site_id = own.site_id
+left join {QUALITY_SCHEMA}.threshold as general on rule.rule = general.rule and general.site_id = '{EVERY_SITE}';"""
 
 
 def verdict_view() -> str:
     """Render the view of the verdicts."""
-    limits = [column.name for column in _LIMITS]
-    own = ",\n".join(
-        f"        case when own.rule is not null then own.{name} when general.rule is not null then general.{name} "
-        f"else rule.{name} end as {name}"
-        for name in limits
-    )
+    limits = ",\n".join(f"        limits.{column.name}" for column in _LIMITS)
     return f"""create or replace view {QUALITY_SCHEMA}.verdict as
-with judged as (
+with result as (
+    select submission_id, rule, "table", n_rows, n_checked, n_bad, n_unknown
+    from {QUALITY_SCHEMA}.rule_result
+    union all
+{submission_results()}
+),
+
+judged as (
     select
         result.submission_id,
         submission.site_id,
@@ -180,36 +232,32 @@ with judged as (
         result.n_unknown,
         rule.severity,
         case when result.n_checked > 0 then 100.0 * result.n_bad / result.n_checked end as percent_bad,
-{own}
-    from {QUALITY_SCHEMA}.rule_result as result
+{limits}
+    from result
     inner join {LEDGER_SCHEMA}.submission as submission
         on result.submission_id = submission.submission_id and submission.outcome = 'accepted'
     inner join {QUALITY_SCHEMA}.rule as rule on result.rule = rule.rule
-    left join {QUALITY_SCHEMA}.threshold as own on result.rule = own.rule and submission.site_id = own.site_id
-    left join {QUALITY_SCHEMA}.threshold as general on result.rule = general.rule and general.site_id = '{EVERY_SITE}'
+    inner join {QUALITY_SCHEMA}.limit_in_force as limits
+        on result.rule = limits.rule and submission.site_id = limits.site_id
 )
 
 select
     *,
-    case
-        when n_checked < min_checked then 'not_judged'
-        when n_bad > max_rows or percent_bad > max_percent then 'too_many'
-        when percent_bad < min_percent then 'too_few'
-        else 'passed'
-    end as verdict
+    {verdict_case("n_checked")} as verdict
 from judged;"""
 
 
 def quality_ddl() -> str:
     """Render the relations of the rules; those that hold results or limits are kept where they exist."""
     parts = [
-        f"drop view if exists {QUALITY_SCHEMA}.verdict;",
+        *(f"drop view if exists {QUALITY_SCHEMA}.{relation.name};" for relation in (VERDICT, LIMIT_IN_FORCE)),
         f"drop table if exists {QUALITY_SCHEMA}.rule;",
         create_table(QUALITY_SCHEMA, RULE),
         create_table(QUALITY_SCHEMA, RULE_RESULT, if_absent=True),
         create_table(QUALITY_SCHEMA, THRESHOLD, if_absent=True),
+        limits_view(),
         verdict_view(),
     ]
     parts += [comment_on("table", QUALITY_SCHEMA, relation) for relation in (RULE, RULE_RESULT, THRESHOLD)]
-    parts.append(comment_on("view", QUALITY_SCHEMA, VERDICT))
+    parts += [comment_on("view", QUALITY_SCHEMA, relation) for relation in (LIMIT_IN_FORCE, VERDICT)]
     return "\n\n".join(parts) + "\n"

@@ -18,6 +18,7 @@ import duckdb
 import pytest
 
 from blinreg.registry.loading import load_submission
+from blinreg.registry.quality import check
 from blinreg.registry.status import status
 from blinreg.registry.store import STORAGE_VERSION, Registry
 from blinreg.schemas.errors import BlinregError, RegistryDamaged, RegistryLocked, UsageError
@@ -223,6 +224,21 @@ def test_a_row_that_the_database_refuses_is_not_quoted(
     assert caught.value.__suppress_context__
     assert counts(registry) == (0, 0, 0, 0)
     assert journal_kinds(registry) == ["created"]
+
+
+def test_a_key_that_stands_twice_is_not_stored_whatever_the_rules_say(
+    registry: Registry, make_submission: Make, patient: Make, follow_up: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_submission({"patient": [patient("SECRET")] * 2, "follow_up": [follow_up("SECRET")]})
+    with monkeypatch.context() as patch:
+        # Rules that lack the one on keys stand in for one that is wrong.
+        patch.setattr(check, "RULES", [rule for rule in check.RULES if not rule.id.endswith(".key.duplicate")])
+        with pytest.raises(BlinregError) as caught:
+            load_submission(registry, folder)
+    assert str(caught.value) == "rows for submitted.patient that the rules had accepted have the same key"
+    assert counts(registry) == (0, 0, 0, 0)
+    assert journal_kinds(registry) == ["created"]
+    assert load_submission(registry, folder).n_quarantined == 1
 
 
 @pytest.mark.parametrize("mode", ["read", "write"])

@@ -22,6 +22,7 @@ from blinreg.registry.cli.main import main
 from blinreg.registry.diffing import compare
 from blinreg.registry.loading import load_submission
 from blinreg.registry.read_redcap import read_redcap
+from blinreg.registry.redcap_review import review_export
 from blinreg.registry.redcap_submission import convert
 from blinreg.registry.store import Registry
 from blinreg.registry.submission_files import read_folder
@@ -420,6 +421,54 @@ def test_command_converts_and_the_submission_loads(
     assert main(["load", str(tmp_path / "sub"), "--registry", str(registry_path), "--quiet"]) in (0, 1)
     assert main(["redcap", *words]) == 2
     assert "is not an empty folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("header", ["raw", "label"])
+def test_validate_names_lines_and_columns_of_the_export(
+    small: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str], header: str
+) -> None:
+    next(stored for _, form, _, stored in small.instances if form == "adverse_event")["ae_grade"] = "9"
+    text = small.export(header=header)
+    (tmp_path / "export.csv").write_text(text, encoding="utf-8")
+    line = next(number for number, row in enumerate(text.splitlines(), start=1) if ",adverse_event," in row)
+    place = small.export().split("\n")[0].split(",").index("ae_grade")
+    column = next(csv.reader(text.splitlines()))[place]
+    words = ["validate", str(tmp_path / "export.csv"), "--site", "site-a", "--cutoff", "2020-05-31", "--synthetic"]
+
+    assert main([*words, "--out", str(tmp_path / "out"), "--json", "--quiet"]) == 3
+    found = [row for row in json.loads(capsys.readouterr().out)["findings"] if row["severity"] == "reject_row"]
+    keys = ("rule", "file", "line", "column", "instance")
+    assert [tuple(row[key] for key in keys) for row in found] == [
+        ("adverse_event.grade.range", "export.csv", line, column, "1")
+    ]
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "Correct the 1 row in REDCap" in page
+    assert "Export again, and validate the new export" in page
+    (row,) = pl.read_csv(tmp_path / "out/failing_rows/adverse_event.csv", infer_schema=False).to_dicts()
+    assert (row["source_line"], row["instance"], row[column]) == (str(line), "1", "9")
+
+
+def test_a_refused_export_is_told_with_its_own_places(small: Project, tmp_path: Path) -> None:
+    text = small.export().replace("SYN-1", "Mary.Smith@clinic.example")
+    (tmp_path / "export.csv").write_text(text, encoding="utf-8")
+    review = review_export(tmp_path / "export.csv", site_id="site-a", data_cutoff_date=CUTOFF, is_synthetic=True)
+    assert review.verdict == "rejected"
+    assert "export.csv line 2 column patient_id" in review.rejection
+    assert "patient.synthetic.csv" not in review.rejection
+    assert "Mary" not in review.rejection
+    assert "export again" in review.rejection
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["--site", "site-a"], "does not say its site and data cutoff"), (["--cutoff", "June"], "not a date")],
+)
+def test_an_export_without_site_or_cutoff_is_wrong_usage(
+    small: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    (tmp_path / "export.csv").write_text(small.export(), encoding="utf-8")
+    assert main(["validate", str(tmp_path / "export.csv"), *words]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_nothing_is_written_where_the_export_is_refused(tmp_path: Path) -> None:

@@ -312,7 +312,7 @@ def test_terminal_says_the_worst_first_and_what_to_do(world: World, capsys: pyte
     lines = capsys.readouterr().out.splitlines()
     assert lines[:6] == [
         "site-a: second, synthetic",
-        "ROWS NOT ACCEPTED: 11 of 12 rows accepted",
+        "ROWS NOT ACCEPTED: 1 of 12",
         "  1 quarantined, 0 held back with them, 1 warning",
         "since first:",
         "  findings: 1 new, 1 persisting, 1 resolved",

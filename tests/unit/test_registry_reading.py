@@ -50,6 +50,51 @@ def test_a_table_without_rows_is_read(text: str) -> None:
     assert rows(text) == []
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_empty_lines_and_lines_of_separators_are_passed_over_wherever_they_stand(line_end: str) -> None:
+    lines = [HEADER, "", "a,b,c,d", ",,,", "", "e,f,,", "", ",,,", ""]
+    assert rows(line_end.join(lines)) == [("a", "b", "c", "d", 3), ("e", "f", None, None, 6)]
+    assert rows(line_end.join([HEADER, ",,,", "a,b,c,d", ",,,"])) == [("a", "b", "c", "d", 3)]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (f"\n{HEADER}\n".encode(), "line 1 is empty: the header must stand there; delete the lines above the header"),
+        (f"\r\n{HEADER}\r\n".encode(), "line 1 is empty"),
+        (HEADER.replace(",", " ").encode(), "all names of columns stand in one field; commas are expected between"),
+        (f'"{HEADER}"\n'.encode(), "all names of columns stand in one field"),
+        (b"patient_id|arm\n", "is separated by bars; commas are expected"),
+        (b"patient_id\nP01\n", "wrong columns: missing study_id, missing arm, missing randomization_date"),
+        (b"x" * 200_000, "line 1 has none of the 4 columns of enrolment: the header is missing"),
+        (b'"' + b"a\n" * 200_000, "line 1: a quotation mark is opened and not closed"),
+        (f"{HEADER}\na,b,c,d\n".encode("utf-16-le"), "is UTF-16 text; save it as 'CSV UTF-8'"),
+        (f"{HEADER}\na,b,c,d\n".encode("utf-16-be"), "is UTF-16 text; save it as 'CSV UTF-8'"),
+        (f"{HEADER}\na,b,1,5,d\n".encode(), "commas? inside a text must be in quotation marks, and numbers need a dec"),
+    ],
+)
+def test_a_file_that_is_not_as_agreed_is_told_in_its_own_words(data: bytes, message: str) -> None:
+    with pytest.raises(SubmissionRejected, match=message):
+        rows(data)
+
+
+def test_a_header_in_quotation_marks_may_hold_a_line_end() -> None:
+    quoted = ",".join(f'"{name}"' for name in ENROLMENT.column_names)
+    assert rows(f"{quoted}\na,b,c,d\n") == [("a", "b", "c", "d", 2)]
+    with pytest.raises(SubmissionRejected, match="spaces around patient_id"):
+        rows(quoted.replace("patient_id", "patient_id\n") + "\na,b,c,d\n")
+
+
+def test_a_line_too_long_does_not_make_up_for_one_too_short() -> None:
+    # Together they have as many commas as two sound lines.
+    for body in ("a,b,c\nd,e,f,g,h\n", "d,e,f,g,h\na,b,c\n"):
+        with pytest.raises(SubmissionRejected, match=r"line 2 has [35] fields and the header 4 \(2 such lines\)"):
+            rows(f"{HEADER}\n{body}")
+    many = "a,b,c,d\n" * 50_000
+    with pytest.raises(SubmissionRejected, match=r"line 50002 has 3 fields and the header 4 \(2 such lines\)"):
+        rows(f"{HEADER}\n{many}a,b,c\n{many}d,e,f,g,h\n{many}")
+
+
 def test_text_that_looks_like_something_else_stays_text() -> None:
     assert rows(f"{HEADER}\n007,1e5,NA,true\n") == [("007", "1e5", "NA", "true", 2)]
 

@@ -76,7 +76,7 @@ def test_only_privacy_and_files_refuse_a_submission_whole() -> None:
 
 
 def test_a_share_has_limits_and_is_only_a_warning() -> None:
-    for each in DECLARED:
+    for each in RULES:
         has_limits = each.threshold.max_percent is not None or each.threshold.min_percent is not None
         assert has_limits == (each.report == "share")
         assert each.report == "rows" or each.severity is Severity.WARN
@@ -149,4 +149,4 @@ def test_the_page_has_every_declaration_and_every_example() -> None:
 
 
 def test_the_relations_of_the_rules_have_descriptions_and_keys() -> None:
-    assert [relation.name for relation in QUALITY] == ["rule", "rule_result", "threshold", "verdict"]
+    assert [relation.name for relation in QUALITY] == ["rule", "rule_result", "threshold", "limit_in_force", "verdict"]

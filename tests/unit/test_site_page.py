@@ -66,6 +66,7 @@ class Review:
     submission_id: str = "a-2"
     site_id: str = "site-a"
     is_synthetic: bool = False
+    is_export: bool = False
     created_at: str = "2019-07-01"
     n_rows_by_table: Mapping[str, int] = field(default_factory=lambda: {"patient": 25, "gvhd": 0})
     rejection: str = ""
@@ -77,6 +78,7 @@ class Review:
     timeliness: pl.DataFrame = field(default_factory=partial(frame, "timeliness"))
     distributions: pl.DataFrame = field(default_factory=partial(frame, "distributions"))
     changes: pl.DataFrame = field(default_factory=partial(frame, "changes"))
+    segments: pl.DataFrame = field(default_factory=partial(frame, "segments"))
     effects: pl.DataFrame = field(default_factory=partial(frame, "effects"))
 
 
@@ -154,6 +156,14 @@ def test_the_verdict_is_in_words_with_what_to_do_next(verdict: str, found: list[
     page = words(of(*found, verdict=verdict))
 
     assert [sentence for sentence in said if sentence not in page] == []
+
+
+def test_a_clean_submission_with_a_share_beyond_its_limit_says_so() -> None:
+    page = words(of(verdict="clean", rules=frame("rules", rule(RANGE, verdict_by_threshold="too_many"))))
+
+    assert "Nothing to correct, but look at some shares" in page
+    assert "1 share of rows, such as of values not known, is beyond the limit." in page
+    assert "no rule found anything doubtful" not in page
 
 
 def test_a_rejected_submission_says_why_and_what_to_do() -> None:

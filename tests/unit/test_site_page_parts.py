@@ -11,6 +11,7 @@ from blinreg.analyses.report.review import SITE_FRAMES
 from blinreg.analyses.report.site_comparison import Tile, distributions_of, measures, tile_rows
 from blinreg.analyses.report.site_delta import delta_of
 from blinreg.analyses.report.site_findings import share_of_a_rule
+from blinreg.analyses.report.site_segments import lines_by
 
 EMPTY = {name: pl.DataFrame(schema=dict(columns)) for name, columns in SITE_FRAMES.items()}
 
@@ -76,7 +77,7 @@ def test_boxes_of_both_stand_on_one_axis() -> None:
     (age,) = distributions_of(frame("distributions", row))
 
     assert age.axis == ("20", "120")
-    assert [box.places for box in age.boxes] == [(0, 10, 20, 30, 40), (10, 20, 30, 40, 100)]
+    assert [(box.half, box.reach) for box in age.boxes] == [((10, 20, 30), (0, 40)), ((20, 30, 40), (10, 100))]
     assert age.boxes[0].words == "median 40, middle half 30 to 50"
 
 
@@ -86,7 +87,7 @@ def test_others_that_are_too_few_are_not_drawn() -> None:
 
     age, sex = distributions_of(frame("distributions", number, code))
 
-    assert (age.boxes[1].places, age.boxes[1].words) == (None, "none, or too few to be shown")
+    assert (age.boxes[1].half, age.boxes[1].words) == (None, "none, or too few to be shown")
     assert (sex.bars[0].others, sex.bars[0].others_words, sex.bars[0].site_words) == (None, "not shown", "20% (5)")
 
 
@@ -95,7 +96,38 @@ def test_a_variable_with_one_value_everywhere_has_a_box() -> None:
 
     (age,) = distributions_of(frame("distributions", row))
 
-    assert age.boxes[0].places == (50, 50, 50, 50, 50)
+    assert (age.boxes[0].half, age.boxes[0].reach) == ((50, 50, 50), (50, 50))
+
+
+def test_the_middle_half_is_drawn_where_the_outer_centiles_are_not_told() -> None:
+    row: dict[str, Any] = {"variable": "age", "kind": "number"} | quantiles("site", 2, 3, 4, 5, 6)
+    few = row | {"others_p25": 3.0, "others_p50": 4.0, "others_p75": 6.0}
+
+    (age,) = distributions_of(frame("distributions", few))
+
+    assert (age.boxes[1].half, age.boxes[1].reach) == ((25, 50, 100), None)
+    assert age.boxes[1].words == "median 4, middle half 3 to 6"
+
+    (age,) = distributions_of(frame("distributions", row | {"others_p50": 4.0}))
+
+    assert (age.boxes[1].half, age.boxes[1].words) == (None, "median 4, the rest on too few")
+
+
+def test_lines_of_a_map_have_the_same_years_and_those_without_findings_are_left_out() -> None:
+    counts = [("patient", 2017, 40, 1), ("patient", None, 1, 1), ("gvhd", 2018, 9, 0), ("baseline", 2018, 200, 30)]
+    rows = [
+        {"table": name, "year": year, "n_rows": n, "n_bad": bad, "n_not_accepted": 0} for name, year, n, bad in counts
+    ]
+
+    patient, baseline = lines_by(frame("segments", *rows), "table")
+
+    assert [(cell.year, cell.percent, cell.step, cell.detail) for cell in patient.cells] == [
+        ("2017", "2%", 2, "1 of 40"),
+        ("2018", "", -1, "no rows"),
+        ("not known", "100%", 4, "1 of 1"),
+    ]
+    assert [cell.percent for cell in baseline.cells] == ["", "15%", ""]
+    assert (patient.n_rows, patient.n_bad) == (41, 2)
 
 
 def test_levels_of_a_code_stay_together() -> None:

@@ -25,6 +25,7 @@ class Review:
 
     sites: pl.DataFrame
     worst_rules: pl.DataFrame = field(default_factory=lambda: frame("worst_rules"))
+    segments: pl.DataFrame = field(default_factory=lambda: frame("segments"))
     is_synthetic: bool = True
     as_of: date = date(2019, 5, 31)
     late_after_days: int = 183
@@ -42,6 +43,7 @@ def site(name: str, **facts: Any) -> dict[str, Any]:
         "n_rows": 1000,
         "n_findings": 30,
         "n_quarantined": 10,
+        "n_beyond": 3,
         "n_findings_before": 50,
         "n_rows_before": 1000,
         "is_late": False,
@@ -76,7 +78,7 @@ def test_late_sites_come_first_then_worse_ones_then_those_with_more_findings() -
 def test_a_site_has_its_findings_a_hundred_rows_now_and_before() -> None:
     text = words(page(site("a", is_worse=True, n_findings=60)))
 
-    assert "60 10 rows not accepted 6.0 5.0 before ▲ worse +1.0" in text
+    assert "60 10 rows quarantined 3 rules beyond the limit 6.0 5.0 before ▲ worse +1.0" in text
 
 
 def test_a_first_submission_is_not_compared() -> None:
@@ -84,7 +86,7 @@ def test_a_first_submission_is_not_compared() -> None:
 
     assert "first submission" in text
     assert "✓ clean" in text
-    assert "The site is in time and no worse than last time" in text
+    assert "The site is in time, with its first submission" in text
 
 
 def test_a_site_without_an_accepted_submission_says_so() -> None:

@@ -115,7 +115,6 @@ def _run(options: CoxOptions, task: Task) -> Outcome:
                 title=task.entry.title,
                 description=f"Forest plot of hazard ratios for {endpoint_words(options.endpoint)}",
                 figure=figure_of(axes),
-                is_wide=True,
             ),
             *proportionality.figures,
         ),

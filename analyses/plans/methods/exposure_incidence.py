@@ -50,8 +50,7 @@ def _run(options: ExposureIncidenceOptions, task: Task) -> Outcome:
 
 
 def _days(task: Task, exposure: str, origin: str) -> pl.DataFrame:
-    rows = task.views["exposure"].filter((pl.col("exposure") == exposure) & (pl.col("origin") == origin))
-    return rows.select("patient_id", "exposure_days")
+    return task.views.exposure(exposure, origin).select("patient_id", "exposure_days")
 
 
 def first_of(rows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:

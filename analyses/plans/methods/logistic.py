@@ -85,7 +85,6 @@ def _run(options: LogisticOptions, task: Task) -> Outcome:
                 title=task.entry.title,
                 description="Forest plot of odds ratios for response",
                 figure=figure_of(axes),
-                is_wide=True,
             ),
         ),
         conventions={"interval": f"Wald, {100 * options.conf_level:g}%", "patients": fit.n_rows},

@@ -60,7 +60,6 @@ def _run(_options: PatientFlowOptions, task: Task) -> Outcome:
                 description="Bands from the first dose to response, transplant, relapse and last contact, as wide as "
                 "the number of patients",
                 figure=figure_of(axes),
-                is_wide=True,
             ),
         ),
     )

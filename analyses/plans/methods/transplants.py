@@ -95,8 +95,7 @@ def _check(options: TransplantsOptions) -> None:
 
 
 def _began(task: Task, exposure: str) -> pl.Series:
-    rows = task.views["exposure"].filter((pl.col("exposure") == exposure) & (pl.col("origin") == _ORIGIN))
-    return rows.filter(pl.col("ever") == 1)["patient_id"]
+    return task.views.exposure(exposure, _ORIGIN).filter(pl.col("ever") == 1)["patient_id"]
 
 
 def _toxicity(task: Task, toxicity: str) -> pl.Series:
@@ -107,12 +106,12 @@ def _toxicity(task: Task, toxicity: str) -> pl.Series:
 
 
 def _related_deaths(task: Task) -> pl.Series:
-    rows = task.views["endpoint"].filter(pl.col("endpoint") == "transplant_related_mortality")
+    rows = task.views.endpoint("transplant_related_mortality")
     return rows.filter((pl.col("event") == 1) & (pl.col("time_days") <= _EARLY_DAYS))["patient_id"]
 
 
 def _months(task: Task) -> pl.DataFrame:
-    rows = task.views["exposure"].filter((pl.col("exposure") == "allo_hct") & (pl.col("origin") == "response"))
+    rows = task.views.exposure("allo_hct", "response")
     return rows.select("patient_id", (pl.col("exposure_days") / DAYS_PER_MONTH).alias(_MONTHS))
 
 
@@ -121,7 +120,7 @@ def _lines(task: Task) -> pl.DataFrame:
 
 
 def _count(patients: pl.Series, name: str, happened_to: pl.Series) -> dict[str, object]:
-    n = int(patients.is_in(happened_to.unique().to_list()).sum())
+    n = int(patients.is_in(happened_to.implode()).sum())
     return {"variable": name, "level": YES, "n": n, "denominator": patients.len()}
 
 

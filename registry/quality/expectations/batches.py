@@ -7,9 +7,9 @@ row that was rejected in an earlier step must be gone from a later one, as it wa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import duckdb
@@ -19,7 +19,7 @@ from blinreg.registry.quality.checked import CheckedSubmission
 from blinreg.registry.quality.engine import is_related
 from blinreg.registry.quality.expectations.column_rules import column_rules
 from blinreg.registry.quality.staging import insert
-from blinreg.schemas.rules import CELL, CONTEXTS, RULES, Context, Rule, Severity
+from blinreg.schemas.rules import CELL, CONTEXTS, RULES, Context, Rule, Severity, Threshold
 from blinreg.schemas.rules.sql import SubmissionFacts, context_table, contexts_of, is_checked, verdict
 from blinreg.schemas.tables import TABLES
 
@@ -97,7 +97,7 @@ class Batch:
 
 @contextmanager
 def made_batches(
-    checked: CheckedSubmission, facts: SubmissionFacts
+    checked: CheckedSubmission, facts: SubmissionFacts, limits: Mapping[str, Threshold] | None = None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, tuple[Batch, ...]]]:
     """Put the rows of every batch beside those of the check; they are gone afterwards.
 
@@ -107,6 +107,8 @@ def made_batches(
         The submission after the rules.
     facts : SubmissionFacts
         What the rules knew of it.
+    limits : mapping of str to Threshold, optional
+        Limits by rule; a rule that is not in it has its usual ones.
 
     Yields
     ------
@@ -117,7 +119,7 @@ def made_batches(
     try:
         for name in _SCHEMAS:
             connection.execute(f"create schema {name}")
-        yield connection, tuple(_batches(connection, checked, facts))
+        yield connection, tuple(_batches(connection, checked, facts, limits or {}))
     finally:
         for name in reversed(_SCHEMAS):
             connection.execute(f"drop schema if exists {name} cascade")
@@ -125,9 +127,15 @@ def made_batches(
 
 
 def _batches(
-    connection: duckdb.DuckDBPyConnection, checked: CheckedSubmission, facts: SubmissionFacts
+    connection: duckdb.DuckDBPyConnection,
+    checked: CheckedSubmission,
+    facts: SubmissionFacts,
+    limits: Mapping[str, Threshold],
 ) -> Iterator[Batch]:
-    rules = [rule for rule in RULES if rule.predicate and rule.table in {CELL, *facts.sent_tables}]
+    def limited(rules: Iterable[Rule]) -> list[Rule]:
+        return [replace(rule, threshold=limits.get(rule.id, rule.threshold)) for rule in rules]
+
+    rules = limited(rule for rule in RULES if rule.predicate and rule.table in {CELL, *facts.sent_tables})
     related = [rule for rule in rules if is_related(rule)]
     for table in checked.tables:
         definition = table.source.definition
@@ -139,7 +147,7 @@ def _batches(
         )
         for block in table.source.blocks():
             insert(connection, relation, block, columns)
-        yield _batch(connection, column_rules(definition), facts, step=Step.COLUMNS, schema="written")
+        yield _batch(connection, limited(column_rules(definition)), facts, step=Step.COLUMNS, schema="written")
     own = [rule for rule in rules if not is_related(rule)]
     yield from _by_table(connection, own, facts, step=Step.ROWS, schema="sent")
     rejecting = [rule for rule in related if rule.severity is not Severity.WARN]

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from blinreg.registry.ledger import read_ledger
-from blinreg.registry.loading import load_submission
-from blinreg.registry.manifest import MANIFEST_NAME, Manifest, parse_manifest
-from blinreg.registry.originals import read_manifest_file
+from blinreg.registry.manifest import Manifest
 from blinreg.registry.quality.checked import CheckedSubmission
 from blinreg.registry.quality.expectations.agreement import counts_of, disagreements, findings_of
 from blinreg.registry.quality.expectations.batches import made_batches
 from blinreg.registry.quality.expectations.checkpoint import CHECKPOINT, CheckpointRun, run_checkpoint
 from blinreg.registry.quality.expectations.page import expectations_page
-from blinreg.registry.quality.scratch import ledger_before, scratch_registry
+from blinreg.registry.quality.thresholds import limits_in_force
 from blinreg.registry.store import Registry
-from blinreg.schemas.errors import BlinregError, SubmissionRejected
+from blinreg.schemas.errors import BlinregError
+from blinreg.schemas.rules import Threshold
 from blinreg.schemas.rules.sql import SubmissionFacts
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +95,12 @@ class ExpectationsResult:
 
 
 def run_expectations(
-    checked: CheckedSubmission, facts: SubmissionFacts, *, submission_id: str, is_synthetic: bool
+    checked: CheckedSubmission,
+    facts: SubmissionFacts,
+    *,
+    submission_id: str,
+    is_synthetic: bool,
+    limits: Mapping[str, Threshold] | None = None,
 ) -> ExpectationsResult:
     """Run the rules through Great Expectations on a submission that was checked.
 
@@ -114,13 +114,15 @@ def run_expectations(
         The submission.
     is_synthetic : bool
         Whether its patients are invented.
+    limits : mapping of str to Threshold, optional
+        Limits by rule; a rule that is not in it has its usual ones.
 
     Raises
     ------
     BlinregError
         If an expectation cannot be evaluated.
     """
-    with made_batches(checked, facts) as (connection, batches):
+    with made_batches(checked, facts, limits) as (connection, batches):
         run = run_checkpoint(connection, batches)
     counts, findings = counts_of(run.results), findings_of(run.results)
     return ExpectationsResult(
@@ -133,64 +135,36 @@ def run_expectations(
     )
 
 
-def expect_submission(
-    folder: str | Path, *, registry: str | Path | None = None, on_progress: Progress | None = None
-) -> ExpectationsResult:
-    """Check a submission as `load_submission` would, and run Great Expectations on the same rows.
+def expect_checked(registry: Registry, manifest: Manifest, checked: CheckedSubmission) -> ExpectationsResult:
+    """Run the rules through Great Expectations on a submission that is being reviewed, by the limits of its registry.
 
     Parameters
     ----------
-    folder : str or Path
-        Folder with ``submission.json``.
-    registry : str or Path, optional
-        Registry that it is meant for; it is only read, for patients who are known elsewhere.
-    on_progress : callable, optional
-        Told each step as a short text.
+    registry : Registry
+        Registry in which the submission was tried; see `blinreg.registry.quality.review.review_submission`.
+    manifest : Manifest
+        The submission.
+    checked : CheckedSubmission
+        Its rows after the rules.
 
     Raises
     ------
-    SubmissionRejected
-        If it is refused before its rows are judged.
+    BlinregError
+        If an expectation cannot be evaluated.
     """
-    folder, progress = Path(folder), on_progress or _silent
-    manifest = parse_manifest(read_manifest_file(folder, MANIFEST_NAME), now=datetime.now(UTC).replace(tzinfo=None))
-    if registry is None:
-        return _expect(None, folder, manifest, progress)
-    with Registry.open(registry) as base:
-        return _expect(base, folder, manifest, progress)
-
-
-def _silent(_: str) -> None:
-    """Say nothing."""
-
-
-def _expect(base: Registry | None, folder: Path, manifest: Manifest, progress: Progress) -> ExpectationsResult:
-    received = () if base is None else read_ledger(base.cursor())
-    ledger = ledger_before(received, manifest)
-    with scratch_registry(base, ledger, manifest.site_id) as scratch:
-        progress("reading the rows for Great Expectations")
-        checked = _checked(scratch, folder)
-        facts = SubmissionFacts(
-            site_id=manifest.site_id,
-            created_date=manifest.created_date,
-            data_cutoff_date=manifest.data_cutoff_date,
-            sent_tables=tuple(table.name for table in checked.tables),
-        )
-        progress("running Great Expectations")
-        return run_expectations(
-            checked, facts, submission_id=manifest.submission_id, is_synthetic=manifest.is_synthetic
-        )
-
-
-def _checked(scratch: Registry, folder: Path) -> CheckedSubmission:
-    """Give the rows after the rules; a submission that the rules refuse whole has them too."""
-    checked: list[CheckedSubmission] = []
-    try:
-        load_submission(scratch, folder, on_checked=checked.append, is_derived=False)
-    except SubmissionRejected:
-        if not checked:
-            raise
-    return checked[0]
+    facts = SubmissionFacts(
+        site_id=manifest.site_id,
+        created_date=manifest.created_date,
+        data_cutoff_date=manifest.data_cutoff_date,
+        sent_tables=tuple(table.name for table in checked.tables),
+    )
+    return run_expectations(
+        checked,
+        facts,
+        submission_id=manifest.submission_id,
+        is_synthetic=manifest.is_synthetic,
+        limits=limits_in_force(registry, manifest.site_id),
+    )
 
 
 def write_expectations(result: ExpectationsResult, out: Path) -> tuple[Path, ...]:

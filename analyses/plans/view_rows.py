@@ -1,0 +1,143 @@
+"""Rows of an analysis view from a frame or a DuckDB relation, in the defined types and few bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+
+import polars as pl
+
+from blinreg.analyses.inputs import Rows, is_relation, relation_batches, select_relation, to_frame
+from blinreg.schemas.errors import InputError
+from blinreg.schemas.model import Column, Type, View
+
+_DTYPE: Mapping[Type, pl.DataType] = {
+    # Few different texts stand in many rows.
+    Type.TEXT: pl.Categorical(),
+    Type.CODE: pl.Categorical(),
+    Type.INTEGER: pl.Int64(),
+    Type.NUMBER: pl.Float64(),
+    Type.DATE: pl.Date(),
+}
+_PATIENT = "patient_id"
+
+
+def names_of_columns(definition: View, rows: Rows) -> tuple[str, ...]:
+    """Name the columns that a view must have.
+
+    Raises
+    ------
+    InputError
+        One is absent.
+    """
+    names = definition.column_names
+    if is_relation(rows):
+        select_relation(rows, names)
+    else:
+        to_frame(rows[:0] if isinstance(rows, pl.DataFrame) else rows, names)
+    return names
+
+
+def patients_of(cohort: Rows) -> pl.Enum:
+    """Take the patients of the cohort, in order, as the type of ``patient_id`` in every frame."""
+    return pl.Enum(to_frame(cohort, [_PATIENT])[_PATIENT].cast(pl.String).unique().sort())
+
+
+def read_rows(
+    definition: View, rows: Rows, columns: Sequence[str], codes: Mapping[str, str], *, patients: pl.Enum
+) -> pl.DataFrame:
+    """Read some columns of the rows that have given codes.
+
+    Parameters
+    ----------
+    definition : View
+        What the columns are.
+    rows : Rows
+        The whole view.
+    columns : sequence of str
+        Which to return.
+    codes : mapping of str to str
+        Code by column; only rows that have all of them are returned.
+    patients : polars.Enum
+        Rows of other patients are left out.
+
+    Returns
+    -------
+    polars.DataFrame
+        Sorted by key.
+
+    Raises
+    ------
+    InputError
+        A column cannot be of its defined type.
+    """
+    wanted = [definition.column(name) for name in columns]
+    try:
+        parts = [_compact(part, wanted, patients) for part in _parts(rows, columns, codes)]
+        frame = pl.concat(parts, rechunk=True)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            f"a column of analysis.{definition.name} is not of its defined type",
+            next_step="compare the view with its definition",
+        ) from error
+    return frame.sort([name for name in definition.key if name in columns])
+
+
+def _parts(rows: Rows, columns: Sequence[str], codes: Mapping[str, str]) -> Iterator[pl.DataFrame]:
+    """Give the rows as frames; a relation is not held as a whole."""
+    if not is_relation(rows):
+        frame = to_frame(rows, [*columns, *codes])
+        for name, code in codes.items():
+            frame = frame.filter(pl.col(name) == code)
+        yield frame.select(columns)
+        return
+    for name, code in codes.items():
+        text = code.replace("'", "''")
+        rows = rows.filter(f"\"{name}\" = '{text}'")
+    # A frame without rows has the columns.
+    yield to_frame(rows.limit(0), columns)
+    yield from relation_batches(rows, columns)
+
+
+def _compact(frame: pl.DataFrame, columns: Sequence[Column], patients: pl.Enum) -> pl.DataFrame:
+    if columns[0].name != _PATIENT:
+        # Few rows about all patients together.
+        return frame.with_columns(
+            pl.col(column.name).cast(pl.String() if _DTYPE[column.type] == pl.Categorical else _DTYPE[column.type])
+            for column in columns
+        )
+    return frame.with_columns(
+        pl.col(_PATIENT).cast(patients, strict=False),
+        *(pl.col(column.name).cast(_DTYPE[column.type], strict=True) for column in columns[1:]),
+    ).filter(pl.col(_PATIENT).is_not_null())
+
+
+def content_of(sources: Mapping[str, Rows], definitions: Mapping[str, View]) -> str:
+    """Hash the rows of all views, in whatever order they stand.
+
+    Examples
+    --------
+    >>> from blinreg.schemas.views import view
+    >>> attrition = view("attrition")
+    >>> rows = pl.DataFrame({name: ["1", "2"] for name in attrition.column_names})
+    >>> first, second = ({"attrition": frame} for frame in (rows, rows.reverse()))
+    >>> content_of(first, {"attrition": attrition}) == content_of(second, {"attrition": attrition})
+    True
+    """
+    digest = sha256()
+    for name in sorted(sources):
+        columns = definitions[name].column_names
+        digest.update(json.dumps([name, *columns, *_sums(sources[name], columns)]).encode())
+    return digest.hexdigest()
+
+
+def _sums(rows: Rows, columns: Sequence[str]) -> tuple[int, ...]:
+    """Add up the hashes of the rows, where they are stored."""
+    if is_relation(rows):
+        listed = ", ".join(f'"{name}"' for name in columns)
+        hashed = f"hash({listed})"
+        [found] = rows.aggregate(f"count(*), coalesce(sum({hashed}), 0), coalesce(bit_xor({hashed}), 0)").fetchall()
+        return tuple(int(number) for number in found)
+    hashes = to_frame(rows, columns).hash_rows()
+    return hashes.len(), int(hashes.cast(pl.Int128).sum()), int(hashes.bitwise_xor() or 0)
