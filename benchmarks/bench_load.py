@@ -1,21 +1,25 @@
 """Speed of loading: CSV in, checked by every rule and stored with keys, against DuckDB's own reading of the files.
 
     python benchmarks/bench_load.py --patients 100000
+    python benchmarks/bench_load.py --patients 275000 1100000 --only load --repeats 1
 
-Draws a synthetic cohort, writes it as the CSV submission of one site, and measures in processes of their own
+Draws a synthetic cohort of each size, writes it as the CSV submission of one site, and measures in processes of their
+own, one after the other in every round so that a busy machine is busy for all of them
 
 read
     DuckDB's ``read_csv`` with ``store_rejects``, typed columns, into tables without keys of a database on disk
 read_with_keys
-    the same into the tables of a registry, with their keys and constraints
+    the same into the tables of a registry, with their constraints and a declared primary key
 load
-    ``load_submission`` into an empty registry: originals copied, gate, all rules, rows stored with keys, journal,
-    read back. The analysis tables are not derived: that is not part of loading a file
+    ``load_submission`` into an empty registry: originals copied, gate, all rules, rows stored, their keys checked,
+    journal, read back. The analysis tables are not derived: that is not part of loading a file
 load_and_derive
     the same with the derivation, as ``blinreg load`` does it
 
-Printed are rows, seconds, CPU seconds, rows a second, the highest resident memory, and the ratios of load to both
-ways to read. On a machine that others use as well, compare the CPU seconds.
+Printed are the load of the machine, rows, medians of seconds and CPU seconds, rows a second, the highest resident
+memory, and the medians of the ratios of load to both ways to read in the same round. On a machine that others use as
+well, compare the CPU seconds. Of several sizes, the last line says how memory grew: files of 0.5 and 2 GB tell whether
+it is bounded.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ import json
 import os
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -32,6 +37,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 import polars as pl
@@ -89,6 +95,9 @@ def read_alone(folder: Path, scratch: Path, *, with_keys: bool) -> None:
         )
         if with_keys:
             connection.execute(submitted_table(definition))
+            connection.execute(
+                f"alter table submitted.{definition.name} add primary key (submission_id, {', '.join(definition.key)})"
+            )
             connection.execute(
                 f"insert into submitted.{definition.name} by name select *, 'submission-1' as submission_id, "
                 f"'{file.name}' as source_file, row_number() over () + 1 as source_line from {rows}"
@@ -152,8 +161,9 @@ def measured(what: str, folder: Path) -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--patients", type=int, default=100_000)
+    parser.add_argument("--patients", type=int, nargs="+", default=[100_000])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", choices=list(MEASURES), nargs="+", default=list(MEASURES))
     parser.add_argument("--folder", type=Path, help="where the files are kept, for another run")
     parser.add_argument("--measure", choices=list(MEASURES), help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
@@ -162,35 +172,56 @@ def main() -> None:
         print(json.dumps(measure(options.measure, options.folder, options.scratch)))
         return
     base = Path(tempfile.mkdtemp()) if options.folder is None else options.folder
+    memory = []
     try:
-        folder = base / SITE
-        if not folder.exists():
-            base.mkdir(exist_ok=True)
-            make(folder, options.patients)
-        _compare(folder, options.repeats)
+        for patients in options.patients:
+            folder = base / str(patients) / SITE
+            if not folder.exists():
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                make(folder, patients)
+            n_bytes, runs = _compare(folder, options.repeats, options.only)
+            if "load" in runs:
+                memory.append((n_bytes, max(run["gigabytes"] for run in runs["load"])))
     finally:
         if options.folder is None:
             shutil.rmtree(base)
+    if len(memory) > 1:
+        (small, low), (large, high) = memory[0], memory[-1]
+        print(f"{large / small:.1f} times the bytes: {high / low:.2f} times the memory of load")
 
 
-def _compare(folder: Path, repeats: int) -> None:
+Runs: TypeAlias = dict[str, list[dict[str, float]]]
+
+
+def _compare(folder: Path, repeats: int, only: list[str]) -> tuple[int, Runs]:
     files = json.loads((folder / "submission.json").read_text())["files"]
     n_rows = sum(file["rows"] for file in files)
     n_bytes = sum((folder / file["path"]).stat().st_size for file in files)
     print(
-        f"{n_rows:,} rows in {len(files)} tables, {n_bytes / 1e6:.0f} MB of CSV; best of {repeats}, {THREADS} threads"
+        f"{n_rows:,} rows in {len(files)} tables, {n_bytes / 1e6:.0f} MB of CSV; medians of {repeats}, "
+        f"{THREADS} threads, load average {os.getloadavg()[0]:.1f}"
     )
-    runs = {what: [measured(what, folder) for _ in range(repeats)] for what in MEASURES}
-    best = {what: {name: min(run[name] for run in found) for name in found[0]} for what, found in runs.items()}
-    for what, figures in best.items():
-        seconds, cpu = figures["seconds"], figures["cpu"]
+    runs: Runs = {what: [] for what in only}
+    for _ in range(repeats):
+        for what in only:
+            runs[what].append(measured(what, folder))
+    for what in only:
+        seconds, cpu, gigabytes = (
+            statistics.median(run[name] for run in runs[what]) for name in ("seconds", "cpu", "gigabytes")
+        )
         print(
             f"{what:16} {seconds:7.2f} s {cpu:7.2f} CPU s {n_rows / seconds:10,.0f} rows/s "
-            f"{n_rows / cpu:10,.0f} rows/CPU s {figures['gigabytes']:6.2f} GB"
+            f"{n_rows / cpu:10,.0f} rows/CPU s {gigabytes:6.2f} GB"
         )
     for what in ("read", "read_with_keys"):
-        ratios = [f"{name} {best['load'][name] / best[what][name]:.1f}" for name in ("seconds", "cpu")]
-        print(f"load : {what}: {', '.join(ratios)}")
+        if {"load", what} <= runs.keys():
+            pairs = list(zip(runs["load"], runs[what], strict=True))
+            ratios = [
+                f"{name} {statistics.median(ours[name] / theirs[name] for ours, theirs in pairs):.1f}"
+                for name in ("seconds", "cpu")
+            ]
+            print(f"load : {what}: {', '.join(ratios)}")
+    return n_bytes, runs
 
 
 if __name__ == "__main__":

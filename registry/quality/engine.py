@@ -30,7 +30,7 @@ T = TypeVar("T")
 _N_SESSIONS = 2
 _LARGE_ROWS = 1_000_000
 
-#: The chart of a patient joins all that is known of him; of so many it takes up to half a gigabyte.
+#: The chart joins all that is known of a patient: of 1.1 million at once it did not fit into the memory of the rules.
 PATIENTS_AT_ONCE = 400_000
 
 #: Columns of what is found: the rule, and where the bad row is.

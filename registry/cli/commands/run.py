@@ -15,6 +15,7 @@ from pathlib import Path
 
 from blinreg.analyses.fidelity import Ledger
 from blinreg.analyses.plans import RunResult, load_plan, run_plan
+from blinreg.analyses.plans.core import core_of
 from blinreg.analyses.plans.progress import State, Step
 from blinreg.analyses.report import write_report
 from blinreg.registry.cli.commands.fidelity import measure
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", help="name of a shipped plan (realworld-2020) or path of a TOML file")
     parser.add_argument("--registry", type=Path, required=True, metavar="R", help="registry to analyse")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--core", action="store_true", help="the analyses marked core = true only, for many patients")
     parser.add_argument("--as-of", metavar="SUBMISSION", help="as the registry was after this submission")
     parser.add_argument(
         "--release",
@@ -50,11 +52,12 @@ def carry_out(
     out: Path,
     console: Console,
     *,
+    core: bool = False,
     as_of: str | None = None,
     release: str = "",
 ) -> RunResult:
     """Run a plan and write its report, saying how far it is."""
-    plan = load_plan(plan_name)
+    plan = core_of(load_plan(plan_name)) if core else load_plan(plan_name)
     with Registry.open(registry_path) as registry:
         set_as_of(registry, as_of)
         behind = provenance(registry)
@@ -66,7 +69,7 @@ def carry_out(
             release="public" if release == "public" else "",
             on_progress=lambda step: tell(console, step),
         )
-        is_comparable = behind.is_synthetic and as_of is None and plan.name in STUDIES
+        is_comparable = behind.is_synthetic and as_of is None and plan.name in STUDIES and not core
         ledger = compare(registry, plan.name, console) if is_comparable else None
     console.progress("writing the report")
     write_report(result, out / "report.html", ledger=ledger)
@@ -106,7 +109,9 @@ def findings(result: RunResult) -> str:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Carry out the plan."""
-    result = carry_out(args.plan, args.registry, args.out, console, as_of=args.as_of, release=args.release)
+    result = carry_out(
+        args.plan, args.registry, args.out, console, core=args.core, as_of=args.as_of, release=args.release
+    )
     failed = "".join(f"\n  failed: {failure}" for failure in result.failures)
     console.result(
         f"wrote {args.out / 'report.html'}\n{findings(result)}{failed}",
