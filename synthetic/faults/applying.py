@@ -44,7 +44,7 @@ class _Cells:
     """New values of one column."""
 
     column: str
-    rows: pl.DataFrame  # row, after, fault, kind, rule
+    rows: pl.DataFrame  # row, after and the marks
     is_text: bool
 
 
@@ -102,16 +102,19 @@ def carry_out(
     return result, join_logs(logs).sort("fault", maintain_order=True)
 
 
-_MARKS = ("fault", "kind", "rule")
+_MARKS = ("fault", "kind", "rule", "may_follow")
 
 
 def _marked(item: Chosen, rows: pl.DataFrame) -> pl.DataFrame:
     """Add the number, kind and rule of the fault to each row."""
-    rule = answers()[item.kind].rule_at(item.target.rule_table or item.target.table, item.target.column)
+    answer, target = answers()[item.kind], item.target
+    rule = answer.rule_at(target.rule_table or target.table, target.column)
+    follows = answer.follows_at(target.table, target.column, is_lost=target.loses_row)
     return rows.with_columns(
         fault=pl.int_range(item.first_fault, item.first_fault + rows.height, dtype=pl.Int64),
         kind=pl.lit(item.kind),
         rule=pl.lit(rule),
+        may_follow=pl.lit(" ".join(follows)),
     )
 
 
@@ -137,6 +140,12 @@ def _new_rows(
     kept = {column: pl.lit(None) if item.target.into else pl.col(column) for column in schema}
     columns = [{**kept, **values}[column].cast(kind).alias(column) for column, kind in schema.items()]
     yield name, marked.select(*columns, *_MARKS)
+    for number, (name, given) in enumerate(item.target.also):
+        new = [
+            (pl.col(f"also{number}_{column}") if column in given else pl.lit(None)).cast(kind).alias(column)
+            for column, kind in frame_schema(table(name)).items()
+        ]
+        yield name, marked.with_columns(rule=pl.lit("")).select(*new, *_MARKS)
 
 
 def _registered_again(
@@ -159,8 +168,9 @@ def _edited(name: str, clean: pl.DataFrame, edits: _Edits, place: Place) -> tupl
     before = place.lines_before.get(name, 0)
     # The header is line 1, and a row that went leaves no line.
     lines = np.cumsum(keep) + before + 1
-    logs = [*_log_changed(name, clean, edits.cells, lines), *_log_deleted(name, clean, edits.deleted)]
-    edited = _changed(clean, edits.cells).filter(pl.Series(keep))
+    cells = _by_column(edits.cells)
+    logs = [*_log_changed(name, clean, cells, lines), *_log_deleted(name, clean, edits.deleted)]
+    edited = _changed(clean, cells).filter(pl.Series(keep))
     if edits.inserted:
         new = pl.concat([rows.select(*clean.columns, *_MARKS) for rows in edits.inserted])
         logs.append(_log_inserted(name, new, before + edited.height + 2))
@@ -181,16 +191,27 @@ _CERTAIN = pl.col("kind").replace_strict(
 )
 
 
-def _changed(clean: pl.DataFrame, cells: Sequence[_Cells]) -> pl.DataFrame:
+def _by_column(cells: Sequence[_Cells]) -> list[_Cells]:
+    """Put the new values of each column together."""
     by_column: dict[str, list[_Cells]] = {}
     for part in cells:
         by_column.setdefault(part.column, []).append(part)
+    return [
+        _Cells(
+            column,
+            pl.concat([part.rows for part in parts]),
+            any(part.is_text and part.rows.height for part in parts),
+        )
+        for column, parts in by_column.items()
+    ]
+
+
+def _changed(clean: pl.DataFrame, cells: Sequence[_Cells]) -> pl.DataFrame:
     columns = []
-    for name, parts in by_column.items():
-        is_text = any(part.is_text and part.rows.height for part in parts)
-        rows = pl.concat([part.rows for part in parts])
-        old = text_of(clean[name]) if is_text else clean[name]
-        columns.append(old.clone().scatter(rows["row"].to_numpy(), rows["after"].cast(old.dtype)).alias(name))
+    for part in cells:
+        old = text_of(clean[part.column]) if part.is_text else clean[part.column]
+        new = part.rows["after"].cast(old.dtype)
+        columns.append(old.clone().scatter(part.rows["row"].to_numpy(), new).alias(part.column))
     return clean.with_columns(columns)
 
 
@@ -201,9 +222,7 @@ def _log_changed(
         rows = part.rows["row"].to_numpy()
         old = clean[rows]
         yield old.select(
-            part.rows["fault"],
-            part.rows["kind"],
-            part.rows["rule"],
+            *(part.rows[mark] for mark in _MARKS),
             pl.Series("line", lines[rows], dtype=pl.Int64),
             "patient_id",
             key_text(name).alias("key"),

@@ -3,7 +3,8 @@
 Every kind gets its turn before any kind gets its second, the rarest first; beyond that the rate decides how many
 faults a table gets, shared evenly between its kinds and the columns of a kind. A patient has one fault, so that none
 hides another; where the rate asks for more than four in five patients, faults that a row shows by itself may share
-one. The choice among rows depends on the seed, the patient's number and the row's place among the patient's rows.
+one, and at most every second patient has a fault that must be alone. The choice among rows depends on the seed, the
+patient's number and the row's place among the patient's rows.
 """
 
 from __future__ import annotations
@@ -89,9 +90,11 @@ class Chooser:
         self._used = {name: np.zeros(frame.height, dtype=np.bool_) for name, frame in context.tables.items()}
         self._patient = {name: frame["patient"].to_numpy() for name, frame in context.tables.items()}
         self._draw(seed)
+        self._alone_left = self._n_patients
         self._donors = list(donors)
         self._n_faults = memory.n_faults
         self.counts = dict(memory.counts)
+        self.counts_by_table = dict(memory.counts_by_table)
         self.owed = dict(memory.owed)
         self.chosen: list[Chosen] = []
         self._places = self._eligible(seed)
@@ -124,7 +127,7 @@ class Chooser:
     def _draw(self, seed: int) -> None:
         """Draw for every row its place in the queue and the number that decides its new value."""
         self._queue: dict[str, NDArray[np.float64]] = {}
-        self._value: dict[str, NDArray[np.float64]] = {}
+        self._drawn: dict[str, pl.DataFrame] = {}
         for position, definition in enumerate(TABLES):
             frame = self._context.tables.get(definition.name)
             if frame is None:
@@ -134,7 +137,7 @@ class Chooser:
                 self._patient[definition.name], within.to_numpy() + (position << 24)
             )
             self._queue[definition.name] = draws.uniform()
-            self._value[definition.name] = draws.uniform()
+            self._drawn[definition.name] = frame.with_columns(u=pl.Series(draws.uniform()))
 
     def _eligible(self, seed: int) -> list[_Place]:
         places = []
@@ -162,9 +165,12 @@ class Chooser:
         for name, frame in self._context.tables.items():
             self.owed[name] = self.owed.get(name, 0.0) + rate * frame.height
             n_rows += frame.height
+        is_dense = rate * n_rows > 0.8 * self._n_patients
+        if is_dense:
+            self._alone_left = self._n_patients // 2
         self._first_of_each_kind()
         self._by_rate(share=False)
-        if rate * n_rows > 0.8 * self._n_patients:
+        if is_dense:
             self._by_rate(share=True)
         self.owed = {name: min(owed, 1.0) for name, owed in self.owed.items()}
 
@@ -192,9 +198,9 @@ class Chooser:
             by_table.setdefault(place.target.table, {}).setdefault(place.kind.name, []).append(place)
         for name, kinds in by_table.items():
             due = int(self.owed[name])
-            order = sorted(
-                kinds, key=lambda kind: (self.counts.get(kind, 0), min(place.turn for place in kinds[kind]), kind)
-            )
+            had = {kind: self.counts_by_table.get((name, kind), 0) for kind in kinds}
+            first = {kind: min(place.turn for place in kinds[kind]) for kind in kinds}
+            order = sorted(kinds, key=lambda kind: (had[kind], first[kind], kind))
             if due >= len(order):
                 order.sort(key=lambda kind: (sum(len(place.rows) for place in kinds[kind]), kind))
             for waiting, kind in zip(range(len(order), 0, -1), order, strict=True):
@@ -225,6 +231,8 @@ class Chooser:
             )
             self._n_faults += rows.height
             self.counts[place.kind.name] = self.counts.get(place.kind.name, 0) + rows.height
+            at = (place.target.table, place.kind.name)
+            self.counts_by_table[at] = self.counts_by_table.get(at, 0) + rows.height
             self.owed[place.target.table] -= rows.height
         return rows.height
 
@@ -242,7 +250,8 @@ class Chooser:
         rows = rows[np.lexsort((rows, waiting))]
         _, first = np.unique(self._patient[name][rows], return_index=True)
         rows = rows[np.sort(first)]
-        drawn = self._with_values(target, rows).head(number)
+        drawn = self._with_values(target, rows).head(min(number, self._alone_left) if target.is_alone else number)
+        self._alone_left -= drawn.height * target.is_alone
         taken = drawn["row"].to_numpy()
         self._used[name][taken] = True
         self._state[self._patient[name][taken]] = _TAKEN if target.is_alone else _SHARED
@@ -250,8 +259,11 @@ class Chooser:
 
     def _with_values(self, target: Target, rows: Rows) -> pl.DataFrame:
         """Give the rows with their new values, without those that would not change or get a key that is taken."""
-        frame = self._context.tables[target.table][rows].with_columns(u=pl.Series(self._value[target.table][rows]))
-        frame = frame.with_columns(value.alias(f"new_{column}") for column, value in target.values.items())
+        frame = self._drawn[target.table][rows]
+        new = [value.alias(f"new_{column}") for column, value in target.values.items()]
+        for number, (_, values) in enumerate(target.also):
+            new += [value.alias(f"also{number}_{column}") for column, value in values.items()]
+        frame = frame.with_columns(new)
         if target.edit is Edit.CHANGE:
             changed = [pl.col(f"new_{column}").ne_missing(pl.col(column).cast(pl.String)) for column in target.values]
             frame = frame.filter(pl.any_horizontal(changed))

@@ -7,10 +7,11 @@ from types import MappingProxyType
 import polars as pl
 
 from blinreg.schemas.codes import TERM_CATEGORY
-from blinreg.synthetic.faults.declaring import ALWAYS, EMPTY, Edit, Kind, Target, as_text, changes, pick
+from blinreg.synthetic.faults.declaring import ALWAYS, EMPTY, Edit, Kind, Target, as_text, changes, pick, text
 
 c = pl.col
 _AT_START = c("timepoint") == "blinatumomab_start"
+_IS_DATED = _AT_START | ((c("timepoint") == "transplant") & (c("p_n_transplants") == 1))
 _REMISSION = ("cr", "crh", "cri", "mlfs")
 
 #: Terms that Lee 2014 does not grade: it is a scale of cytokine release syndrome.
@@ -19,10 +20,6 @@ _NOT_GRADED_BY_LEE = tuple(term for term, category in TERM_CATEGORY.items() if c
 
 def _several(table: str, column: str, values: dict[str, pl.Expr], where: pl.Expr, *, around: bool = False) -> Target:
     return Target(table=table, column=column, values=MappingProxyType(values), where=where, looks_around=around)
-
-
-def _text(value: str) -> pl.Expr:
-    return pl.lit(value, dtype=pl.String)
 
 
 _UNITS = (
@@ -105,7 +102,7 @@ _UNITS = (
 _PATIENT = (
     Kind(
         name="karnofsky_of_the_dead",
-        targets=(changes("baseline", "karnofsky_percent", _text("0"), ALWAYS),),
+        targets=(changes("baseline", "karnofsky_percent", text("0"), ALWAYS),),
     ),
     Kind(
         name="karnofsky_not_by_tens",
@@ -113,7 +110,7 @@ _PATIENT = (
             changes("baseline", "karnofsky_percent", as_text(c("karnofsky_percent") - 5), c("karnofsky_percent") >= 10),
         ),
     ),
-    Kind(name="ecog_of_the_dead", targets=(changes("baseline", "ecog", _text("5"), ALWAYS),)),
+    Kind(name="ecog_of_the_dead", targets=(changes("baseline", "ecog", text("5"), ALWAYS),)),
     Kind(
         name="age_contradicts_birth_year",
         targets=(
@@ -121,7 +118,7 @@ _PATIENT = (
                 "baseline",
                 "age_years",
                 as_text(c("age_years") + pl.when(c("age_years") > 60).then(-12).otherwise(12)),
-                c("p_birth_year").is_not_null() & _AT_START,
+                c("p_birth_year").is_not_null() & _IS_DATED,
                 looks_around=True,
             ),
         ),
@@ -133,7 +130,7 @@ _PATIENT = (
                 "baseline",
                 "age_years",
                 as_text(c("age_years") + pl.when(c("age_years") > 60).then(-3).otherwise(3)),
-                c("p_birth_year").is_not_null() & _AT_START,
+                c("p_birth_year").is_not_null() & _IS_DATED,
                 looks_around=True,
             ),
         ),
@@ -167,11 +164,11 @@ _SAFETY = (
     ),
     Kind(
         name="grade_above_scale",
-        targets=(changes("gvhd", "grade", _text("4"), c("grade_scale") == "nih_2014"),),
+        targets=(changes("gvhd", "grade", text("4"), c("grade_scale") == "nih_2014"),),
     ),
     Kind(
         name="scale_of_another_term",
-        targets=(changes("adverse_event", "grade_scale", _text("lee_2014"), c("term").is_in(_NOT_GRADED_BY_LEE)),),
+        targets=(changes("adverse_event", "grade_scale", text("lee_2014"), c("term").is_in(_NOT_GRADED_BY_LEE)),),
     ),
     Kind(
         name="fatal_event_of_the_living",
@@ -179,7 +176,7 @@ _SAFETY = (
             _several(
                 "adverse_event",
                 "grade",
-                {"grade": _text("5"), "outcome": _text("fatal"), "resolution_date": EMPTY},
+                {"grade": text("5"), "outcome": text("fatal"), "resolution_date": EMPTY},
                 ~c("p_is_dead") & c("grade").is_not_null(),
                 around=True,
             ),
@@ -187,7 +184,7 @@ _SAFETY = (
     ),
     Kind(
         name="grade_5_survived",
-        targets=(changes("adverse_event", "outcome", _text("resolved"), (c("grade") == 5) & c("p_is_dead")),),
+        targets=(changes("adverse_event", "outcome", text("resolved"), (c("grade") == 5) & c("p_is_dead")),),
     ),
     Kind(
         name="fatal_below_grade_5",
@@ -195,7 +192,7 @@ _SAFETY = (
             _several(
                 "adverse_event",
                 "outcome",
-                {"outcome": _text("fatal"), "resolution_date": EMPTY},
+                {"outcome": text("fatal"), "resolution_date": EMPTY, "is_serious": text("yes")},
                 (c("grade") < 5) & c("p_is_dead"),
                 around=True,
             ),
@@ -204,7 +201,7 @@ _SAFETY = (
     Kind(
         name="event_in_a_cycle_that_was_not_sent",
         targets=(
-            changes("adverse_event", "cycle_number", _text("9"), c("x_cycle_start").is_not_null(), looks_around=True),
+            changes("adverse_event", "cycle_number", text("9"), c("x_cycle_start").is_not_null(), looks_around=True),
         ),
     ),
 )
@@ -216,7 +213,7 @@ _OUTCOME = (
             _several(
                 "follow_up",
                 "death_date",
-                {"vital_status": _text("alive"), "cause_of_death": EMPTY},
+                {"vital_status": text("alive"), "cause_of_death": EMPTY},
                 (c("vital_status") == "dead") & c("death_date").is_not_null(),
             ),
         ),
@@ -296,11 +293,11 @@ _RESPONSE = (
                     {
                         "patient_id": c("patient_id"),
                         "event_date": c("last_disease_assessment_date"),
-                        "event_type": _text("relapse"),
-                        "is_marrow": _text("yes"),
-                        "is_cns": _text("no"),
-                        "is_extramedullary": _text("no"),
-                        "cd19_status": _text("positive"),
+                        "event_type": text("relapse"),
+                        "is_marrow": text("yes"),
+                        "is_cns": text("no"),
+                        "is_extramedullary": text("no"),
+                        "cd19_status": text("positive"),
                     }
                 ),
                 where=~c("p_had_remission") & c("last_disease_assessment_date").is_not_null(),
@@ -314,7 +311,7 @@ _RESPONSE = (
             _several(
                 "disease_event",
                 "is_marrow",
-                {"is_marrow": _text("no"), "is_cns": _text("no"), "is_extramedullary": _text("no")},
+                {"is_marrow": text("no"), "is_cns": text("no"), "is_extramedullary": text("no")},
                 c("event_type") == "relapse",
             ),
         ),
@@ -332,7 +329,7 @@ _RESPONSE = (
     ),
     Kind(
         name="positive_at_level_zero",
-        targets=(changes("mrd_assessment", "level", _text("0.0"), c("result") == "positive"),),
+        targets=(changes("mrd_assessment", "level", text("0.0"), c("result") == "positive"),),
     ),
 )
 
@@ -348,11 +345,11 @@ _TRANSPLANT = (
                 values=MappingProxyType(
                     {
                         "patient_id": c("patient_id"),
-                        "transplant_number": _text("1"),
-                        "gvhd_type": _text("acute"),
+                        "transplant_number": text("1"),
+                        "gvhd_type": text("acute"),
                         "onset_date": c("p_first_dose").dt.strftime("%Y-%m-%d"),
-                        "grade": _text("2"),
-                        "grade_scale": _text("magic"),
+                        "grade": text("2"),
+                        "grade_scale": text("magic"),
                     }
                 ),
                 where=(c("p_n_transplants") == 0) & c("p_first_dose").is_not_null(),

@@ -12,7 +12,7 @@ import polars as pl
 from blinreg.schemas.model import Column, Table, Type
 from blinreg.schemas.tables import TABLES
 from blinreg.synthetic.faults.dates import is_whole, part
-from blinreg.synthetic.faults.declaring import ALWAYS, EMPTY, Kind, Target, as_text, changes, pick
+from blinreg.synthetic.faults.declaring import ALWAYS, EMPTY, OTHERS_REMAIN, Kind, Target, as_text, changes, pick
 
 
 def _columns(*types: Type) -> Iterator[tuple[Table, Column]]:
@@ -59,13 +59,8 @@ def _code_kinds() -> Iterator[Kind]:
     )
 
 
-def _is_free(table: Table, column: Column) -> bool:
-    """Whether the column may get any value: a changed number in a key would look like another row."""
-    return column.name not in table.key
-
-
 def _number_kinds() -> Iterator[Kind]:
-    numbers = [(table, column) for table, column in _columns(Type.NUMBER, Type.INTEGER) if _is_free(table, column)]
+    numbers = list(_columns(Type.NUMBER, Type.INTEGER))
     whole = [(table, column) for table, column in numbers if column.type is Type.INTEGER]
     fractional = [(table, column) for table, column in numbers if column.type is Type.NUMBER]
     words = pick("n/a", ">100", "approx. 5", "1 000")
@@ -151,7 +146,7 @@ def _date_targets(
 
 def _in_future(name: str) -> tuple[pl.Expr, pl.Expr]:
     is_later = _turned_year(name).cast(pl.Int64, strict=False) > pl.col("p_created").dt.year()
-    return _turned_year(name) + pl.col(name).str.slice(4), is_later
+    return _turned_year(name) + pl.col(name).str.slice(4), is_later & ~pl.col(name).str.ends_with("-02-29")
 
 
 def _out_of_order(name: str) -> tuple[pl.Expr, pl.Expr]:
@@ -198,35 +193,49 @@ def _date_kinds() -> Iterator[Kind]:
     )
 
 
+def _where_alone(table: Table, column: Column) -> pl.Expr:
+    """Say where a name may be lost: that of a patient only where other patients remain."""
+    is_last = (table.name, column.name) == ("patient", "patient_id")
+    return OTHERS_REMAIN if is_last else ALWAYS
+
+
 def _text_kinds() -> Iterator[Kind]:
-    coded = [
-        (table, column)
-        for table, column in _columns(Type.TEXT)
-        if column.pattern.startswith("[a-z") and column.name not in table.key
-    ]
+    texts = [(table, column) for table, column in _columns(Type.TEXT) if column.name != "patient_id"]
     yield Kind(
         name="free_text_in_coded_column",
         targets=tuple(
             changes(table.name, column.name, pick("See letter", "Hyper-CVAD (part B)", "Blincyto (R)"), ALWAYS)
-            for table, column in coded
-            if column.name not in {"site_id", "study_id"}
+            for table, column in texts
+            if column.pattern.startswith("[a-z")
+        ),
+    )
+    yield Kind(
+        name="text_too_long",
+        targets=tuple(
+            changes(table.name, column.name, pl.lit("long" * 25), ALWAYS)
+            for table, column in texts
+            if not column.pattern.startswith("[a-z")
         ),
     )
     yield Kind(
         name="spaces_around_patient_id",
         targets=tuple(
-            changes(table.name, "patient_id", pl.col("patient_id") + pl.lit(" "), ALWAYS)
+            changes(
+                table.name,
+                "patient_id",
+                pl.col("patient_id") + pl.lit(" "),
+                _where_alone(table, table.column("patient_id")),
+            )
             for table in TABLES
-            if table.foreign_keys
         ),
     )
     yield Kind(
         name="missing_required_value",
         targets=tuple(
-            changes(table.name, column.name, EMPTY, ALWAYS)
+            changes(table.name, column.name, EMPTY, _where_alone(table, column))
             for table in TABLES
             for column in table.columns
-            if column.required and (table.name, column.name) != ("patient", "patient_id")
+            if column.required
         ),
     )
 

@@ -13,6 +13,15 @@ Columns added to every table: ``row`` (position in the table), ``patient`` (posi
 ``p_n_transplants``         transplants on record
 ``p_had_remission``         whether any remission is on record
 ``p_takes_tki``             whether a tyrosine kinase inhibitor is on record
+``p_has_car_t``             whether CAR T cells are on record
+``p_site``                  site that submits the patient
+``p_indication``            why blinatumomab was given
+``p_n_cycles``              cycles on record
+``p_first_line``            best response to the first line of therapy
+``p_n_blinatumomab_lines``  lines of therapy with blinatumomab
+``p_relapsed_last``         whether a relapse or progression follows the last transplant
+``p_n_fatal``               fatal adverse events
+``p_had_crs``               whether cytokine release syndrome is on record
 ``x_...``                   of neighbouring rows, in some tables
 ========================== ========================================================================
 """
@@ -27,6 +36,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from blinreg.schemas.codes import TERM_CATEGORY
 from blinreg.schemas.model import Table, Type
 from blinreg.schemas.tables import TABLES
 from blinreg.synthetic.faults.dates import earliest, latest
@@ -90,6 +100,7 @@ def _spine(tables: Mapping[str, pl.DataFrame], created: dt.date) -> pl.DataFrame
     patient = tables["patient"].select(
         "patient_id",
         pl.int_range(pl.len(), dtype=pl.Int64).alias("patient"),
+        pl.col("site_id").alias("p_site"),
         pl.lit(created).alias("p_created"),
         pl.len().alias("p_n_patients"),
         pl.col("birth_year").alias("p_birth_year"),
@@ -106,26 +117,56 @@ def _spine(tables: Mapping[str, pl.DataFrame], created: dt.date) -> pl.DataFrame
         tables["treatment_cycle"]
         .filter(pl.col("agent") == "blinatumomab")
         .group_by("patient_id")
-        .agg(earliest("start_date").min().alias("p_first_dose"))
-    )
-    transplants = tables["transplant"].group_by("patient_id").agg(pl.len().alias("p_n_transplants"))
-    inhibited = (
-        tables["drug_exposure"]
-        .filter(pl.col("agent_class") == "tki")
-        .select("patient_id")
-        .unique()
-        .with_columns(pl.lit(value=True).alias("p_takes_tki"))
-    )
-    return (
-        patient.join(seen, on="patient_id", how="left", maintain_order="left")
-        .join(dose, on="patient_id", how="left", maintain_order="left")
-        .join(transplants, on="patient_id", how="left", maintain_order="left")
-        .join(_in_remission(tables), on="patient_id", how="left", maintain_order="left")
-        .join(inhibited, on="patient_id", how="left", maintain_order="left")
-        .with_columns(
-            pl.col("p_n_transplants").fill_null(0),
-            pl.col("p_had_remission", "p_is_dead", "p_takes_tki").fill_null(value=False),
+        .agg(
+            earliest("start_date").min().alias("p_first_dose"),
+            pl.len().alias("p_n_cycles"),
+            pl.col("indication").first().alias("p_indication"),
         )
+    )
+    transplants = (
+        tables["transplant"]
+        .group_by("patient_id")
+        .agg(pl.len().alias("p_n_transplants"), latest("transplant_date").max().alias("last_transplant"))
+    )
+    relapses = (
+        tables["disease_event"]
+        .filter(pl.col("event_type").is_in(["relapse", "progression"]))
+        .group_by("patient_id")
+        .agg(earliest("event_date").max().alias("last_relapse"))
+    )
+    lines = (
+        tables["line_of_therapy"]
+        .group_by("patient_id")
+        .agg(
+            pl.col("best_response").filter(pl.col("line_number") == 1).first().alias("p_first_line"),
+            pl.col("regimen").str.contains("blinatumomab").sum().alias("p_n_blinatumomab_lines"),
+        )
+    )
+    events = (
+        tables["adverse_event"]
+        .group_by("patient_id")
+        .agg(
+            ((pl.col("grade") == 5) | (pl.col("outcome") == "fatal")).sum().alias("p_n_fatal"),
+            (pl.col("term") == "crs").any().alias("p_had_crs"),
+        )
+    )
+    drugs = (
+        tables["drug_exposure"]
+        .group_by("patient_id")
+        .agg(
+            (pl.col("agent_class") == "tki").any().alias("p_takes_tki"),
+            (pl.col("agent_class") == "car_t").any().alias("p_has_car_t"),
+        )
+    )
+    for part in (seen, dose, transplants, relapses, lines, events, drugs, _in_remission(tables)):
+        patient = patient.join(part, on="patient_id", how="left", maintain_order="left")
+    return patient.with_columns(
+        (pl.col("last_relapse") > pl.col("last_transplant")).alias("p_relapsed_last"),
+    ).with_columns(
+        pl.col("p_n_transplants", "p_n_cycles", "p_n_blinatumomab_lines", "p_n_fatal").fill_null(0),
+        pl.col("p_had_remission", "p_is_dead", "p_takes_tki", "p_has_car_t", "p_had_crs", "p_relapsed_last").fill_null(
+            value=False
+        ),
     )
 
 
@@ -151,8 +192,22 @@ def _neighbours(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
         start.shift(-1).over(course, order_by="cycle_number").alias("x_next_start"),
         pl.col("cycle_number").shift(1).over(course, order_by="cycle_number").alias("x_previous_number"),
     )
-    begun = tables["treatment_cycle"].select(
-        "patient_id", "course_number", "cycle_number", earliest("start_date").alias("x_cycle_start")
+    begun = cycles.select(
+        "patient_id",
+        "course_number",
+        "cycle_number",
+        start.alias("x_cycle_start"),
+        pl.col("x_next_start").alias("x_next_cycle_start"),
+    )
+    lines = tables["line_of_therapy"].with_columns(
+        start.shift(1).over("patient_id", order_by="line_number").alias("x_previous_start"),
+        pl.col("line_number").shift(-1).over("patient_id", order_by="line_number").alias("x_next_number"),
+    )
+    with_events = (
+        tables["adverse_event"]
+        .select("patient_id", pl.col("term").replace_strict(dict(TERM_CATEGORY), default=None).alias("category"))
+        .unique()
+        .with_columns(pl.lit(value=True).alias("x_has_events"))
     )
     parent = ["patient_id", "transplant_number"]
     with_gvhd = tables["gvhd"].select(parent).unique().with_columns(pl.lit(value=True).alias("x_has_gvhd"))
@@ -168,7 +223,11 @@ def _neighbours(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     )
     grafted = tables["transplant"].select(*parent, day.alias("x_transplanted"))
     return {
+        "line_of_therapy": lines,
         "treatment_cycle": cycles,
+        "toxicity_assessment": tables["toxicity_assessment"]
+        .join(with_events, on=["patient_id", "category"], how="left", maintain_order="left")
+        .with_columns(pl.col("x_has_events").fill_null(value=False)),
         "adverse_event": tables["adverse_event"].join(
             begun.unique(["patient_id", "course_number", "cycle_number"], keep="first", maintain_order=True),
             on=["patient_id", "course_number", "cycle_number"],

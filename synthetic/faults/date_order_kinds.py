@@ -7,7 +7,7 @@ from types import MappingProxyType
 import polars as pl
 
 from blinreg.synthetic.faults.dates import earliest, is_whole, iso, latest, shifted, swapped
-from blinreg.synthetic.faults.declaring import ALWAYS, EMPTY, Kind, Target, changes
+from blinreg.synthetic.faults.declaring import ALWAYS, EMPTY, Kind, Target, changes, inserts, sets, text
 
 c = pl.col
 DAY = pl.duration(days=1)
@@ -44,10 +44,39 @@ def _swap_that_hides(table: str, column: str) -> Target:
     return changes(table, column, swapped(column), day.is_between("p_first_dose", "p_last_contact"), looks_around=True)
 
 
-def _before_birth(table: str, column: str) -> Target:
+def _year_before_birth(column: str) -> pl.Expr:
+    """Move a date to the year before birth, where no year lacks the day."""
+    day = c(column).str.slice(4)
+    return (c("p_birth_year") - 1).cast(pl.String) + pl.when(day == "-02-29").then(pl.lit("-02-28")).otherwise(day)
+
+
+def _before_birth(table: str, column: str, *earlier: str, emptied: tuple[str, ...] = ()) -> Target:
+    """Move a date, and with it those that must not come after it, or without those that can be empty."""
+    moved = {name: _year_before_birth(name) for name in (*earlier, column)}
+    where = c("p_birth_year").is_not_null() & c(column).is_not_null()
+    for name in earlier:
+        where &= c(name).str.slice(4) <= c(column).str.slice(4)
+    return sets(table, column, {**moved, **dict.fromkeys(emptied, EMPTY)}, where)
+
+
+def _new_before_birth(table: str, column: str, values: dict[str, pl.Expr], where: pl.Expr) -> Target:
+    """Write a date where there was none."""
+    day = (c("p_birth_year") - 1).cast(pl.String) + text("-05-14")
+    return sets(table, column, {column: day, **values}, where & c("p_birth_year").is_not_null())
+
+
+def _cycle_before_birth(column: str) -> Target:
+    """Add a cycle of another agent: blinatumomab has not been there for so long."""
     year = (c("p_birth_year") - 1).cast(pl.String)
-    where = c("p_birth_year").is_not_null() & ~c(column).str.ends_with("-02-29")
-    return changes(table, column, year + c(column).str.slice(4), where, looks_around=True)
+    values = {
+        "course_number": text("9"),
+        "cycle_number": text("1"),
+        "agent": text("flag"),
+        "dosing": EMPTY,
+        "start_date": year + text("-05-14"),
+        "stop_date": year + text("-06-10"),
+    }
+    return inserts("treatment_cycle", column, values, c("p_birth_year").is_not_null() & (c("cycle_number") == 1))
 
 
 def _after_death(table: str, column: str, *emptied: str) -> Target:
@@ -95,6 +124,15 @@ _BEGINNINGS = (
     ("gvhd", "onset_date"),
 )
 
+#: Days after the first that only the living reach.
+_LATER_DAYS = (
+    ("line_of_therapy", "response_date"),
+    ("treatment_cycle", "stop_date"),
+    ("adverse_event", "resolution_date"),
+    ("transplant", "neutrophil_recovery_date"),
+    ("transplant", "platelet_recovery_date"),
+)
+
 DATE_ORDER_KINDS: tuple[Kind, ...] = (
     Kind(name="swapped_dates", targets=tuple(_swapped_span(*span) for span in SPANS)),
     Kind(name="day_and_month_swapped", targets=tuple(_swap_that_shows(*span) for span in SPANS)),
@@ -103,15 +141,29 @@ DATE_ORDER_KINDS: tuple[Kind, ...] = (
         name="date_before_birth",
         targets=(
             _before_birth("patient", "diagnosis_date"),
-            _before_birth("line_of_therapy", "start_date"),
-            _before_birth("disease_event", "event_date"),
+            _new_before_birth("patient", "registration_date", {"diagnosis_date": EMPTY}, ALWAYS),
             *(_before_birth(*column) for column in _SEEN),
             _before_birth("baseline", "assessment_date"),
+            _before_birth("line_of_therapy", "start_date"),
+            _before_birth("line_of_therapy", "end_date", emptied=("start_date",)),
+            _before_birth("line_of_therapy", "response_date", emptied=("start_date",)),
+            _cycle_before_birth("start_date"),
+            _cycle_before_birth("stop_date"),
             _before_birth("dose_interruption", "start_date"),
+            _before_birth("dose_interruption", "end_date", emptied=("start_date",)),
             _before_birth("drug_exposure", "start_date"),
+            _before_birth("drug_exposure", "stop_date", "start_date"),
+            _before_birth("disease_event", "event_date"),
             _before_birth("adverse_event", "onset_date"),
+            _before_birth("adverse_event", "resolution_date", "onset_date"),
             _before_birth("transplant", "transplant_date"),
+            _before_birth("transplant", "neutrophil_recovery_date", "transplant_date"),
+            _before_birth("transplant", "platelet_recovery_date", "transplant_date"),
             _before_birth("gvhd", "onset_date"),
+            _before_birth("follow_up", "last_contact_date"),
+            _before_birth("follow_up", "last_disease_assessment_date"),
+            _before_birth("follow_up", "death_date", "last_contact_date", emptied=("last_disease_assessment_date",)),
+            _new_before_birth("enrolment", "randomization_date", {}, ALWAYS),
             _before_birth("enrolment_event", "event_date"),
         ),
     ),
@@ -119,15 +171,30 @@ DATE_ORDER_KINDS: tuple[Kind, ...] = (
         name="event_after_death",
         targets=(
             *(_after_death(*columns) for columns in _BEGINNINGS),
+            *(_after_death(*column) for column in _LATER_DAYS),
+            _after_death("baseline", "assessment_date"),
             _after_death("dose_interruption", "start_date", "end_date"),
             _after_death("follow_up", "last_disease_assessment_date"),
         ),
     ),
     Kind(name="disease_event_after_death", targets=(_after_death("disease_event", "event_date"),)),
     Kind(
+        name="end_after_death",
+        targets=tuple(
+            _after_death(table, column)
+            for table, column in (
+                ("line_of_therapy", "end_date"),
+                ("drug_exposure", "stop_date"),
+                ("dose_interruption", "end_date"),
+            )
+        ),
+    ),
+    Kind(
         name="event_after_last_contact",
         targets=(
             *(_after_last_contact(*columns) for columns in _BEGINNINGS),
+            _after_last_contact("baseline", "assessment_date"),
+            _after_last_contact("treatment_cycle", "stop_date"),
             _after_last_contact("disease_event", "event_date"),
             _after_last_contact("follow_up", "last_disease_assessment_date"),
         ),
@@ -167,7 +234,7 @@ DATE_ORDER_KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         name="transplant_before_diagnosis",
-        targets=(_before_diagnosis("transplant", "transplant_date", c("transplant_number") == 1),),
+        targets=(_before_diagnosis("transplant", "transplant_date", (c("transplant_number") == 1) & ~c("x_has_gvhd")),),
     ),
     Kind(
         name="response_before_line",
@@ -290,12 +357,11 @@ DATE_ORDER_KINDS: tuple[Kind, ...] = (
     Kind(
         name="cycle_without_end",
         targets=(
-            changes(
+            sets(
                 "treatment_cycle",
                 "stop_date",
-                EMPTY,
-                earliest("start_date") + 90 * DAY < c("p_last_contact"),
-                looks_around=True,
+                {"stop_date": EMPTY, "stop_reason": text("ongoing")},
+                c("stop_date").is_not_null() & (earliest("start_date") + 90 * DAY < c("p_last_contact")),
             ),
         ),
     ),

@@ -53,6 +53,8 @@ class Target:
         Whether a new value cannot be held by the column's type, so that the whole column becomes text.
     looks_around : bool
         Whether it takes other rows to see the fault.
+    also : tuple of (str, mapping)
+        For an insertion: rows that come along, each as its table and values.
     """
 
     table: str
@@ -64,12 +66,18 @@ class Target:
     rule_table: str = ""
     is_text: bool = False
     looks_around: bool = False
+    also: tuple[tuple[str, Mapping[str, pl.Expr]], ...] = ()
 
     @property
     def is_alone(self) -> bool:
         """Whether the patient must have no other fault, lest one hides the other."""
+        return self.looks_around or self.loses_row or self.edit is not Edit.CHANGE or self.table in _LEANT_ON
+
+    @property
+    def loses_row(self) -> bool:
+        """Whether a row is not there any more under its key."""
         in_key = bool(set(self.values) & set(table(self.table).key))
-        return self.looks_around or in_key or self.edit is not Edit.CHANGE or self.table in _LEANT_ON
+        return self.edit is Edit.DELETE or (self.edit is Edit.CHANGE and in_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +86,11 @@ class Kind:
 
     name: str
     targets: tuple[Target, ...]
+
+
+def one(name: str, target: Target) -> Kind:
+    """Declare a kind that has one place."""
+    return Kind(name=name, targets=(target,))
 
 
 def pick(*texts: str) -> pl.Expr:
@@ -97,6 +110,11 @@ def as_text(value: pl.Expr) -> pl.Expr:
     return value.cast(pl.String)
 
 
+def text(value: str) -> pl.Expr:
+    """One text, whatever the row."""
+    return pl.lit(value, dtype=pl.String)
+
+
 def changes(
     table_name: str, column: str, value: pl.Expr, where: pl.Expr, *, is_text: bool = False, looks_around: bool = False
 ) -> Target:
@@ -111,5 +129,52 @@ def changes(
     )
 
 
+def sets(
+    table_name: str,
+    column: str,
+    values: Mapping[str, pl.Expr],
+    where: pl.Expr,
+    *,
+    rule_table: str = "",
+    looks_around: bool = True,
+) -> Target:
+    """Declare a change of several columns, or of one that may be empty; ``column`` is what a rule would name."""
+    return Target(
+        table=table_name,
+        column=column,
+        values=MappingProxyType(dict(values)),
+        where=where,
+        rule_table=rule_table,
+        looks_around=looks_around,
+    )
+
+
+def inserts(
+    table_name: str,
+    column: str,
+    values: Mapping[str, pl.Expr],
+    where: pl.Expr,
+    *,
+    into: str = "",
+    rule_table: str = "",
+    also: tuple[tuple[str, Mapping[str, pl.Expr]], ...] = (),
+) -> Target:
+    """Declare a new row: a copy with other values, or of ``into`` with these values only."""
+    return Target(
+        table=table_name,
+        column=column,
+        values=MappingProxyType(dict(values)),
+        where=where,
+        edit=Edit.INSERT,
+        into=into,
+        rule_table=rule_table or into,
+        looks_around=True,
+        also=also,
+    )
+
+
 ALWAYS = pl.lit(value=True)
 EMPTY = pl.lit(None, dtype=pl.String)
+
+#: A patient is left without a row only where others remain: a submission of nobody is refused whole.
+OTHERS_REMAIN = pl.col("p_n_patients") >= 3

@@ -16,7 +16,9 @@ from blinreg.synthetic.faults.answer_key import answers
 #: the cohort. ``line`` is the line of the row in that file (the header is line 1), null for a row that is not there.
 #: ``key`` names the key columns with the values that the clean data have, for an inserted row those that it has.
 #: ``before`` and ``after`` are the texts of a value (null: empty), or of a whole row that was deleted or inserted,
-#: as JSON. ``rule`` is empty where nothing ought to be found. ``action`` is changed, inserted, deleted or file.
+#: as JSON. ``rule`` must find the fault, at the row or elsewhere in its patient; it is empty where nothing ought to be
+#: found. ``may_follow`` are patterns of rules that may fire on the patient as well, between spaces; any other rule that
+#: fires there is a false alarm. ``action`` is changed, inserted, deleted or file.
 LOG_SCHEMA = pl.Schema(
     {
         "fault": pl.Int64(),
@@ -32,6 +34,7 @@ LOG_SCHEMA = pl.Schema(
         "kind": pl.String(),
         "certain": pl.Boolean(),
         "rule": pl.String(),
+        "may_follow": pl.String(),
         "action": pl.String(),
     }
 )
@@ -75,6 +78,7 @@ def file_entry(
             "kind": [kind],
             "certain": [answer.certain],
             "rule": [answer.rule_at(rule_table or table_name, column)],
+            "may_follow": [" ".join(answer.follows_at(table_name, column))],
             "action": ["file"],
         },
         schema=LOG_SCHEMA,

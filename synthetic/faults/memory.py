@@ -21,6 +21,8 @@ class Memory:
         Faults planted so far.
     counts : mapping of str to int
         Faults so far by kind.
+    counts_by_table : mapping of (str, str) to int
+        Faults in rows so far by table and kind: what is frequent in one table has its turn in the others too.
     owed : mapping of str to float
         By table, how many faults the rate asks for and were not planted yet; negative where the turn of a rare kind
         came first.
@@ -34,6 +36,7 @@ class Memory:
 
     n_faults: int = 0
     counts: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    counts_by_table: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
     owed: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     n_rows: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
     file_faults: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from types import MappingProxyType
 
 import polars as pl
@@ -118,7 +119,7 @@ def plant(
             log=LOG_SCHEMA.to_frame(),
             memory=memory,
         )
-    donors = _of_other_sites(memory.donors, site)
+    donors = _of_earlier_sites(memory, site)
     context = make_context(tables, created)
     chooser = Chooser(context, seed=seed, memory=memory, donors=donors)
     chooser.choose(rate)
@@ -153,6 +154,7 @@ def plant(
         memory=Memory(
             n_faults=n_faults,
             counts=MappingProxyType(counts),
+            counts_by_table=MappingProxyType(chooser.counts_by_table),
             owed=MappingProxyType(chooser.owed),
             n_rows=MappingProxyType(
                 {**memory.n_rows, **{(site, name): before[name] + frame.height for name, frame in edited.items()}}
@@ -165,11 +167,12 @@ def plant(
     )
 
 
-def _of_other_sites(donors: Mapping[str, pl.DataFrame], site: str) -> list[str]:
-    """Name the patients of other sites who may be claimed."""
-    if "patient" not in donors:
+def _of_earlier_sites(memory: Memory, site: str) -> list[str]:
+    """Name the patients who may be claimed: of sites whose first part came before the first part of this one."""
+    if "patient" not in memory.donors:
         return []
-    return donors["patient"].filter(pl.col("site_id") != site)["patient_id"].to_list()
+    earlier = list(takewhile(lambda other: other != site, memory.file_faults))
+    return memory.donors["patient"].filter(pl.col("site_id").is_in(earlier))["patient_id"].to_list()
 
 
 def _with_donors(

@@ -223,6 +223,7 @@ def _with_cell(
             kind=pl.lit(refused.kind),
             certain=pl.lit(answer.certain),
             rule=pl.lit(answer.rule_at(cell.table, cell.column)),
+            may_follow=pl.lit(" ".join(answer.follows_at(cell.table, cell.column))),
             action=pl.lit("changed"),
         )
         .select(LOG_SCHEMA.names())

@@ -8,19 +8,10 @@ import polars as pl
 
 from blinreg.schemas.tables import TABLES
 from blinreg.synthetic.faults.dates import is_whole
-from blinreg.synthetic.faults.declaring import ALWAYS, Edit, Kind, Target, changes
+from blinreg.synthetic.faults.declaring import ALWAYS, OTHERS_REMAIN, Edit, Kind, Target, changes
 
 c = pl.col
 _CHILDREN = tuple(definition for definition in TABLES if definition.foreign_keys)
-
-#: A patient is left without a row only where others remain: a submission of nobody is refused whole.
-_OTHERS_REMAIN = c("p_n_patients") >= 3
-
-
-def _of_parent(table: str) -> str:
-    """Name the parent whose row is missed first."""
-    return next(definition for definition in _CHILDREN if definition.name == table).foreign_keys[-1].table
-
 
 ROW_KINDS: tuple[Kind, ...] = (
     Kind(
@@ -34,11 +25,12 @@ ROW_KINDS: tuple[Kind, ...] = (
             Target(
                 table=table.name,
                 edit=Edit.INSERT,
-                column=_of_parent(table.name),
+                column=parent.table,
                 values=MappingProxyType({"patient_id": c("patient_id") + pl.lit("9X")}),
                 where=ALWAYS,
             )
             for table in _CHILDREN
+            for parent in table.foreign_keys
         ),
     ),
     Kind(
@@ -46,20 +38,21 @@ ROW_KINDS: tuple[Kind, ...] = (
         targets=tuple(
             Target(
                 table=table.name,
-                column=_of_parent(table.name),
+                column=parent.table,
                 values=MappingProxyType({"patient_id": c("patient_id").str.to_lowercase()}),
                 where=ALWAYS,
             )
             for table in _CHILDREN
+            for parent in table.foreign_keys
         ),
     ),
     Kind(
         name="missing_patient",
-        targets=(Target(table="patient", edit=Edit.DELETE, rule_table="follow_up", where=_OTHERS_REMAIN),),
+        targets=(Target(table="patient", edit=Edit.DELETE, rule_table="follow_up", where=OTHERS_REMAIN),),
     ),
     Kind(
         name="missing_follow_up",
-        targets=(Target(table="follow_up", edit=Edit.DELETE, rule_table="patient", where=_OTHERS_REMAIN),),
+        targets=(Target(table="follow_up", edit=Edit.DELETE, rule_table="patient", where=OTHERS_REMAIN),),
     ),
     Kind(
         name="missing_cycle",

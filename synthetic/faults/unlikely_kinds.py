@@ -7,46 +7,38 @@ from types import MappingProxyType
 import polars as pl
 
 from blinreg.synthetic.faults.dates import earliest, is_whole, shifted
-from blinreg.synthetic.faults.declaring import EMPTY, Kind, Target, as_text, changes
+from blinreg.synthetic.faults.declaring import EMPTY, Kind, Target, as_text, changes, one, text
 
 c = pl.col
 DAY = pl.duration(days=1)
 _TKI = ("imatinib", "dasatinib", "nilotinib", "bosutinib", "ponatinib")
 
 
-def _one(name: str, target: Target) -> Kind:
-    return Kind(name=name, targets=(target,))
-
-
-def _text(value: str) -> pl.Expr:
-    return pl.lit(value, dtype=pl.String)
-
-
 UNLIKELY_KINDS: tuple[Kind, ...] = (
-    _one(
+    one(
         "stopped_by_death_and_alive",
-        changes("treatment_cycle", "stop_reason", _text("death"), ~c("p_is_dead"), looks_around=True),
+        changes("treatment_cycle", "stop_reason", text("death"), ~c("p_is_dead"), looks_around=True),
     ),
-    _one(
+    one(
         "ongoing_with_stop_date",
-        changes("treatment_cycle", "stop_reason", _text("ongoing"), c("stop_date").is_not_null()),
+        changes("treatment_cycle", "stop_reason", text("ongoing"), c("stop_date").is_not_null()),
     ),
-    _one(
+    one(
         "agent_in_wrong_class",
-        changes("drug_exposure", "agent_class", _text("anti_cd20"), c("agent").is_in(_TKI)),
+        changes("drug_exposure", "agent_class", text("anti_cd20"), c("agent").is_in(_TKI)),
     ),
-    _one(
+    one(
         "tyrosine_kinase_inhibitor_without_ph",
         Target(
             table="patient",
             column="agent_class",
             rule_table="drug_exposure",
-            values=MappingProxyType({"ph_status": _text("negative")}),
+            values=MappingProxyType({"ph_status": text("negative")}),
             where=c("p_takes_tki") & (c("ph_status") == "positive"),
             looks_around=True,
         ),
     ),
-    _one(
+    one(
         "first_remission_longer_than_disease",
         changes(
             "baseline",
@@ -56,11 +48,11 @@ UNLIKELY_KINDS: tuple[Kind, ...] = (
             looks_around=True,
         ),
     ),
-    _one(
+    one(
         "residual_disease_in_percent",
         changes("mrd_assessment", "level", as_text((c("level") * 100).round(6)), c("level").is_between(0.001, 0.01)),
     ),
-    _one(
+    one(
         "acute_gvhd_after_day_100",
         changes(
             "gvhd",
@@ -70,20 +62,20 @@ UNLIKELY_KINDS: tuple[Kind, ...] = (
             looks_around=True,
         ),
     ),
-    _one(
+    one(
         "scale_of_the_other_gvhd",
         Target(
             table="gvhd",
             column="grade_scale",
-            values=MappingProxyType({"grade_scale": _text("nih_2014")}),
+            values=MappingProxyType({"grade_scale": text("nih_2014")}),
             where=(c("gvhd_type") == "acute") & c("grade").is_between(1, 3),
         ),
     ),
-    _one(
+    one(
         "graft_that_the_donor_cannot_give",
-        changes("transplant", "graft_source", _text("cord"), c("donor").is_in(["matched_related", "haploidentical"])),
+        changes("transplant", "graft_source", text("cord"), c("donor").is_in(["matched_related", "haploidentical"])),
     ),
-    _one(
+    one(
         "neutrophil_recovery_after_months",
         changes(
             "transplant",
@@ -93,29 +85,29 @@ UNLIKELY_KINDS: tuple[Kind, ...] = (
             looks_around=True,
         ),
     ),
-    _one(
+    one(
         "transplant_related_death_without_transplant",
         changes(
             "follow_up",
             "cause_of_death",
-            _text("transplant_related"),
+            text("transplant_related"),
             c("p_is_dead") & (c("p_n_transplants") == 0),
             looks_around=True,
         ),
     ),
-    _one(
+    one(
         "tocilizumab_without_crs",
-        changes("adverse_event", "tocilizumab", _text("yes"), ~c("term").is_in(["crs", "other"])),
+        changes("adverse_event", "tocilizumab", text("yes"), ~c("term").is_in(["crs", "other"])),
     ),
-    _one(
+    one(
         "unusual_dose",
-        changes("treatment_cycle", "dose", _text("42.0"), (c("agent") == "blinatumomab") & (c("dose") < 40)),
+        changes("treatment_cycle", "dose", text("42.0"), (c("agent") == "blinatumomab") & (c("dose") < 40)),
     ),
-    _one(
+    one(
         "resumed_without_end",
         changes("dose_interruption", "end_date", EMPTY, c("resumed") == "yes"),
     ),
-    _one(
+    one(
         "blasts_of_failure_as_fraction",
         changes(
             "disease_assessment",
@@ -124,5 +116,5 @@ UNLIKELY_KINDS: tuple[Kind, ...] = (
             (c("marrow_blast_percent") >= 10) & c("response").is_in(["progression", "no_response"]),
         ),
     ),
-    _one("white_cells_gone", changes("baseline", "wbc_1e9_per_l", _text("0.005"), c("wbc_1e9_per_l") > 0.5)),
+    one("white_cells_gone", changes("baseline", "wbc_1e9_per_l", text("0.005"), c("wbc_1e9_per_l") > 0.5)),
 )

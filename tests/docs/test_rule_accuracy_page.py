@@ -10,7 +10,7 @@ from types import ModuleType
 import polars as pl
 import pytest
 
-from blinreg.schemas.rules import RULES, Severity
+from blinreg.schemas.rules import RULES, Origin, Severity
 
 TOP = Path(__file__).parents[2]
 FOLDER = TOP / "docs" / "figures"
@@ -44,7 +44,7 @@ def test_the_figures_are_of_the_rules_of_today(page: ModuleType, figures: pl.Dat
         rule: severity for rule, severity in judging.items() if rule not in absent
     }
     refused = pl.read_csv(FOLDER / page.REFUSED_FIGURES)
-    of_files = {rule.id for rule in RULES if rule.table == "submission"}
+    of_files = {rule.id for rule in RULES if rule.origin is Origin.FILE}
     refusing = {rule.id for rule in RULES if rule.severity is Severity.REJECT_SUBMISSION}
     assert set(refused["rule"]) >= refusing | of_files
     assert refused["found"].to_list() == refused["planted"].to_list()

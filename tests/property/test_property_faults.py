@@ -103,7 +103,7 @@ def check_lines(faulty: list[Row], name: str, log: pl.DataFrame) -> None:
             assert line is None
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(
     rate=st.floats(0, 0.05) | st.floats(0, 1) | st.just(1.0),
     seed=st.integers(0, 2**63 - 1),

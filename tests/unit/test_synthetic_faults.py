@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import fnmatch
 import hashlib
 import json
 from collections import Counter
@@ -13,7 +14,7 @@ import polars as pl
 import pytest
 
 from blinreg.schemas.errors import UsageError
-from blinreg.schemas.rules import RULES
+from blinreg.schemas.rules import RULES, Origin
 from blinreg.schemas.tables import TABLES, table
 from blinreg.synthetic import generate
 from blinreg.synthetic.faults import (
@@ -28,6 +29,7 @@ from blinreg.synthetic.faults import (
     write_faulty_file,
     write_refused,
 )
+from blinreg.synthetic.faults.answer_key import consequences
 from blinreg.synthetic.faults.context import frame_schema
 from blinreg.synthetic.faults.files import REFUSED, TOLERATED
 from blinreg.synthetic.faults.refused import CELLS, REFUSED_KINDS, Refused
@@ -104,6 +106,50 @@ def test_every_kind_names_a_rule_that_exists() -> None:
         for target in kind.targets:
             rule = answers()[kind.name].rule_at(target.rule_table or target.table, target.column)
             assert rule in {"", *known}, (kind.name, rule)
+
+
+def places() -> list[tuple[str, str]]:
+    """Every kind of fault with every rule that it can be planted for."""
+    in_rows = [
+        (kind.name, answers()[kind.name].rule_at(target.rule_table or target.table, target.column))
+        for kind in KINDS
+        for target in kind.targets
+    ]
+    return in_rows + [(kind, answers()[kind].rule) for kind in REFUSED_KINDS]
+
+
+def test_every_rule_has_a_planted_fault() -> None:
+    """All of them, of columns, keys and files and every member of the declared families, but one kind.
+
+    Those that are counted of a submission as a whole, against the one before, are in no row: test_segments.py.
+    """
+    planted = {rule for _, rule in places()}
+    in_no_row = {rule.id for rule in RULES if rule.origin is Origin.SUBMISSION}
+    assert {rule.id for rule in RULES} - planted == in_no_row
+
+
+def test_what_may_follow_are_patterns_of_rules() -> None:
+    ids = [rule.id for rule in RULES]
+    follows = {pattern for answer in answers().values() for pattern in answer.follows if "{" not in pattern}
+    structural = {pattern for tables in consequences().values() for said in tables.values() for pattern in said}
+    assert [pattern for pattern in follows | structural if not fnmatch.filter(ids, pattern)] == []
+    assert {name for tables in consequences().values() for name in tables} <= {definition.name for definition in TABLES}
+
+
+def test_a_rule_that_may_follow_is_never_any_rule() -> None:
+    """A key that allows everything would find no false alarm."""
+    ids = [rule.id for rule in RULES]
+    for kind in KINDS:
+        for target in kind.targets:
+            patterns = answers()[kind.name].follows_at(target.table, target.column, is_lost=target.loses_row)
+            allowed = {rule for pattern in patterns for rule in fnmatch.filter(ids, pattern)}
+            assert len(allowed) <= 30, (kind.name, target.table, target.column)
+
+
+def test_a_row_that_is_gone_or_has_another_key_is_lost() -> None:
+    lost = {kind.name for kind in KINDS if any(target.loses_row for target in kind.targets)}
+    assert {"missing_cycle", "spaces_around_patient_id", "first_course_not_sent"} <= lost
+    assert not {"duplicate_row", "karnofsky_of_the_dead", "two_inhibitors_at_once"} & lost
 
 
 def test_what_can_be_known_names_a_rule() -> None:
