@@ -18,7 +18,7 @@ from blinreg.analyses.plans.methods.base import Method
 from blinreg.analyses.plans.model import Entry, Plan
 from blinreg.analyses.plans.views import ViewFrames
 
-_PACKAGES = ("blinreg", "matplotlib", "numpy", "polars", "scipy")
+_PACKAGES = ("blinreg", "duckdb", "matplotlib", "numpy", "polars", "scipy")
 #: Where the code is that a result depends on.
 _CODE = ("blinreg.analyses", "blinreg.schemas")
 

@@ -182,7 +182,12 @@ def _manifest(
 ) -> dict[str, Any]:
     return {
         "state": "finished",
-        "plan": {"name": plan.name, "file": PLAN_COPY, "text_sha256": plan.text_sha256},
+        "plan": {
+            "name": plan.name,
+            "file": PLAN_COPY,
+            "text_sha256": plan.text_sha256,
+            "left_out": list(plan.left_out),
+        },
         "submissions": provenance.as_json(),
         "is_synthetic": gate.is_synthetic,
         "release": gate.release or ("synthetic" if gate.is_synthetic else ""),

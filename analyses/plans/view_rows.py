@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
+from typing import Any
 
 import polars as pl
 
@@ -19,6 +20,13 @@ _DTYPE: Mapping[Type, pl.DataType] = {
     Type.INTEGER: pl.Int64(),
     Type.NUMBER: pl.Float64(),
     Type.DATE: pl.Date(),
+}
+_SQL_TYPE: Mapping[Type, str] = {
+    Type.TEXT: "varchar",
+    Type.CODE: "varchar",
+    Type.INTEGER: "bigint",
+    Type.NUMBER: "double",
+    Type.DATE: "date",
 }
 _PATIENT = "patient_id"
 
@@ -125,19 +133,21 @@ def content_of(sources: Mapping[str, Rows], definitions: Mapping[str, View]) -> 
     >>> content_of(first, {"attrition": attrition}) == content_of(second, {"attrition": attrition})
     True
     """
+    import duckdb
+
     digest = sha256()
-    for name in sorted(sources):
-        columns = definitions[name].column_names
-        digest.update(json.dumps([name, *columns, *_sums(sources[name], columns)]).encode())
+    with duckdb.connect() as connection:
+        for name in sorted(sources):
+            view, rows = definitions[name], sources[name]
+            if not is_relation(rows):
+                rows = connection.from_arrow(to_frame(rows, view.column_names).to_arrow())
+            digest.update(json.dumps([name, *view.column_names, *_sums(rows, view.columns)]).encode())
     return digest.hexdigest()
 
 
-def _sums(rows: Rows, columns: Sequence[str]) -> tuple[int, ...]:
-    """Add up the hashes of the rows, where they are stored."""
-    if is_relation(rows):
-        listed = ", ".join(f'"{name}"' for name in columns)
-        hashed = f"hash({listed})"
-        [found] = rows.aggregate(f"count(*), coalesce(sum({hashed}), 0), coalesce(bit_xor({hashed}), 0)").fetchall()
-        return tuple(int(number) for number in found)
-    hashes = to_frame(rows, columns).hash_rows()
-    return hashes.len(), int(hashes.cast(pl.Int128).sum()), int(hashes.bitwise_xor() or 0)
+def _sums(relation: Any, columns: Sequence[Column]) -> tuple[int, ...]:
+    """Count rows and add up their hashes, where they are stored."""
+    listed = ", ".join(f'try_cast("{column.name}" as {_SQL_TYPE[column.type]})' for column in columns)
+    hashed = f"hash({listed})"
+    [found] = relation.aggregate(f"count(*), coalesce(sum({hashed}), 0), coalesce(bit_xor({hashed}), 0)").fetchall()
+    return tuple(int(number) for number in found)

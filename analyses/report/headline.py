@@ -9,8 +9,9 @@ import polars as pl
 
 from blinreg.analyses import wording
 from blinreg.analyses.plans.methods.survival_options import sentence_case
-from blinreg.analyses.plans.model import Headline
+from blinreg.analyses.plans.model import PLANNED, Headline
 from blinreg.analyses.plans.result import AnalysisResult, RunResult
+from blinreg.analyses.plans.variants import PART as VARIANTS
 from blinreg.analyses.plans.vocabulary import EVER
 
 _IN_TIME = "The exposure counts from the day it happens, not before."
@@ -49,6 +50,7 @@ class Answer:
     question: str
     verdict: str
     explanation: str
+    sureness: str
     figures: tuple[Figure, ...]
 
 
@@ -84,6 +86,7 @@ def answer(run: RunResult) -> Answer | None:
         question=run.plan.study.question,
         verdict=_verdict(row, headline, where),
         explanation=_explanation(run, effect, row, headline),
+        sureness=_sureness(effect, headline.term),
         figures=tuple(figures),
     )
 
@@ -138,6 +141,27 @@ def _verdict(row: dict[str, Any], headline: Headline, where: str) -> str:
     if row["lower"] is not None and row["lower"] > 1:
         return f"{exposure} goes with more {headline.event_words} {where}."
     return f"A benefit of {headline.exposure_words} is not shown {where}: the interval includes no effect."
+
+
+def _sureness(effect: AnalysisResult, term: str) -> str:
+    """Say what becomes of the hazard ratio when the analysis is done otherwise; empty without variants."""
+    if all(spec.part != VARIANTS for spec, _ in effect.tables):
+        return ""
+    others = effect.table(VARIANTS).filter(pl.col("variant") != PLANNED, ~pl.col("is_biased"))
+    is_alone = pl.len().over("variant") == 1
+    found = others.filter((pl.col("variable") == term) | is_alone).drop_nulls(["hazard_ratio", "lower", "upper"])
+    if not found.height:
+        return ""
+    lowest, highest = (
+        wording.ratio(bound) for bound in found.select(low=pl.min("hazard_ratio"), high=pl.max("hazard_ratio")).row(0)
+    )
+    n_open = found.filter(pl.col("lower") <= 1, pl.col("upper") >= 1).height
+    if found.height == 1:
+        includes = "includes" if n_open else "does not include"
+        return f"In one variant of this model the hazard ratio is {lowest}, and its interval {includes} no effect."
+    where = lowest if lowest == highest else f"{lowest} to {highest}"
+    include = f"{n_open} of their intervals {'includes' if n_open == 1 else 'include'}"
+    return f"In {found.height} variants of this model the hazard ratio is {where}; {include} no effect."
 
 
 def _explanation(run: RunResult, effect: AnalysisResult, row: dict[str, Any], headline: Headline) -> str:

@@ -71,6 +71,7 @@ class Sites:
 
     sites: pl.DataFrame
     worst_rules: pl.DataFrame
+    segments: pl.DataFrame
     is_synthetic: bool = True
     as_of: date = date(2019, 5, 31)
     late_after_days: int = 183
@@ -141,10 +142,16 @@ def steward(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"site_id": "site04", "rule": rule.id, "title": rule.title, "severity": "warn", "n_bad": 3}
         for rule in RULES[:5]
     ]
+    segments = [
+        {"site_id": f"site{number:02d}", "table": "patient", "year": year, "n_rows": 40, "n_bad": number}
+        for number in range(5)
+        for year in (2015, 2016, 2017, 2018, 2019, 2020, None)
+    ]
     path = tmp_path_factory.mktemp("steward") / "steward.html"
     review = Sites(
         sites=pl.DataFrame(sites, schema=dict(STEWARD_FRAMES["sites"])),
         worst_rules=pl.DataFrame(rules, schema=dict(STEWARD_FRAMES["worst_rules"])),
+        segments=pl.DataFrame(segments, schema=dict(STEWARD_FRAMES["segments"])),
     )
     path.write_text(steward_page(review), encoding="utf-8")
     return path

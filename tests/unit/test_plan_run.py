@@ -135,6 +135,7 @@ def test_the_manifest_identifies_inputs_by_content(views: Views, small: Plan, tm
         "name": "small",
         "file": "results/plan.toml",
         "text_sha256": sha256(SMALL.encode()).hexdigest(),
+        "left_out": [],
     }
     assert (tmp_path / "results/plan.toml").read_text() == SMALL
     assert (manifest["release"], manifest["state"]) == ("synthetic", "finished")

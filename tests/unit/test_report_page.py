@@ -105,6 +105,8 @@ EXPECTED: dict[str, Callable[..., list[float | None]]] = {
     "count_of": lambda n, of: [n, 100 * n / of if of else None],
     "share_interval": lambda *values: [None if value is None else 100 * value for value in values],
     "months": lambda value: [value / 30.4375],
+    # Whole and half months as such, any other time by its day.
+    "time_point": lambda days: [days / 30.4375 if 2 * days / 30.4375 % 1 == 0 else days],
     "months_interval": lambda *values: [None if value is None else value / 30.4375 for value in values],
     "ratio_interval": lambda *values: list(values),
     "p_value": lambda value: [value],
@@ -205,7 +207,7 @@ def test_biased_analyses_say_so_and_why(run: RunResult, page: Element) -> None:
         assert article.attributes["class"] == "biased"
         assert box.startswith("Biased on purpose")
         assert f"a median of {early.median_days:g} days later in {early.n_after - early.n_never} patients" in box
-        assert "immortal time" in box
+        assert ("immortal time" in box) == ("immortal time" in early.bias)
 
 
 def test_it_says_that_the_data_are_synthetic(page: Element) -> None:
@@ -363,3 +365,21 @@ def test_codes_are_written_as_a_clinician_writes_them(page: Element) -> None:
         assert wanted in text
     for unwanted in ("10^9/L", "LEE 2014"):
         assert unwanted not in text
+
+
+def test_the_first_screen_says_how_sure_we_are(run: RunResult, page: Element) -> None:
+    variants = run.analysis("transplant_cox").table("variants")
+    ratios = variants["hazard_ratio"].to_list()[1:]
+    n_open = sum(
+        low <= 1 <= high
+        for low, high in zip(variants["lower"].to_list()[1:], variants["upper"].to_list()[1:], strict=True)
+    )
+
+    text = next(page.all("p", **{"class": "sureness"})).text
+
+    assert variants["variant"][0] == "as planned"
+    assert not variants["is_biased"].any()
+    assert text == (
+        f"How sure? In {len(ratios)} variants of this model the hazard ratio is "
+        f"{min(ratios):.2f} to {max(ratios):.2f}; {n_open} of their intervals include no effect. See them"
+    )
