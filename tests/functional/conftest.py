@@ -8,6 +8,7 @@ Rows are mappings of column to text; columns left out are empty. Any key of
 ``submission.json`` can be given by name. ``formats={"patient": "xlsx"}`` chooses the format
 of a table. A test of a faulty list of files edits the ``submission.json`` that was written.
 ``registry`` is an empty registry open for writing, ``registry_path`` the same one closed.
+``strict`` and, for all folders, ``demo`` are full ones that nobody writes to.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from blinreg.registry.cli.main import main
 from blinreg.registry.store import Registry
 from blinreg.schemas.tables import table
 
 Row = Mapping[str, str | None]
 MakeSubmission = Callable[..., Path]
+MakeOnce = Callable[[str, Callable[[Path], None]], Path]
 
 
 def table_frame(name: str, rows: Sequence[Row]) -> pl.DataFrame:
@@ -79,6 +82,21 @@ def make_submission(tmp_path: Path) -> MakeSubmission:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def strict(make_once: MakeOnce) -> Path:
+    """Give submissions of the strict profile with seed 7 and their registry, made by the command line."""
+
+    def fill(folder: Path) -> None:
+        out, registry = str(folder / "submissions"), str(folder / "registry.duckdb")
+        assert main(["synth", "realworld-2020", "--out", out, "--profile", "strict", "--seed", "7", "--quiet"]) == 0
+        assert main(["init", registry, "--quiet"]) == 0
+        sites = [str(path.parent) for path in sorted(Path(out).glob("*/submission.json"))]
+        # Some values are worth a question (a printed white cell count of 205): loaded with warnings, at most.
+        assert main(["load", *sites, "--registry", registry, "--quiet"]) in {0, 1}
+
+    return make_once("strict", fill)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import pkgutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from blinreg.registry.cli.commands import COMMANDS, init
+from blinreg.registry.cli import commands as package
+from blinreg.registry.cli.commands import NAMES, commands, init
 from blinreg.registry.cli.console import Console
 from blinreg.registry.cli.main import main
 from blinreg.registry.derive import _steps
@@ -32,7 +36,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return call
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.NAME)
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command.NAME)
 def test_help_of_every_command_has_an_example_and_the_exit_codes(
     command: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,9 +53,21 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     printed = capsys.readouterr().out
-    for command in COMMANDS:
+    for command in commands():
         assert f"{command.NAME} " in printed
         assert command.HELP in printed
+
+
+def test_every_module_is_a_command_under_its_own_name() -> None:
+    assert set(NAMES) == {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert tuple(command.NAME for command in commands()) == NAMES
+
+
+def test_a_command_does_not_import_the_others() -> None:
+    code = "from blinreg.registry.cli.main import main; import sys; main(['status', 'r']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "blinreg.registry.cli.commands.status" in loaded
+    assert not {"blinreg.registry.cli.commands.synth", "blinreg.synthetic"} & set(loaded)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from blinreg.registry.cli.main import main
-from blinreg.registry.loading import load_submissions
 from blinreg.registry.store import Registry
-from blinreg.synthetic.generation import generate
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "immortal_time.md").read_text(encoding="utf-8")
@@ -31,12 +29,8 @@ REFUSED, ACCEPTED = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
 
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("immortal_time")
-    made = generate("realworld-2020", folder / "submissions")
-    with Registry.create(folder / "registry.duckdb") as registry:
-        load_submissions(registry, made.paths)
-    return folder / "registry.duckdb"
+def cohort(demo: Path) -> Path:
+    return demo / "registry.duckdb"
 
 
 def test_the_rows_of_the_picture_are_those_of_the_registry(cohort: Path) -> None:

@@ -311,8 +311,8 @@ def test_nothing_loads_great_expectations_before_it_is_run() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_no_rule_is_left_out_of_great_expectations_but_those_on_files() -> None:
+def test_no_rule_is_left_out_of_great_expectations_but_those_on_files_and_submissions() -> None:
     rendered = {each.id for definition in TABLES for each in column_rules(definition)}
     rendered |= {each.id for each in RULES if each.predicate}
     left = [each for each in RULES if each.id not in rendered]
-    assert {each.origin for each in left} == {Origin.FILE}
+    assert {each.origin for each in left} == {Origin.FILE, Origin.SUBMISSION}
