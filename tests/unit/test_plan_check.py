@@ -71,7 +71,8 @@ def test_every_wrong_analysis_is_named_at_once() -> None:
     assert message(text) == (
         "study.toml: 2 analyses are wrong:\n"
         "  study.toml, analysis os: endpoint 'osx' is unknown; did you mean os?\n"
-        "  study.toml, analysis efs: endpoint 'efsx' is unknown; did you mean efs or rfs?; correct them all, then check again"
+        "  study.toml, analysis efs: endpoint 'efsx' is unknown; did you mean efs or rfs?; "
+        "correct them all, then check again"
     )
 
 

@@ -109,7 +109,8 @@ WRONG = {
     ),
     "unknown column of a condition": (
         GOOD.replace("where.indication", "where.indicatoin"),
-        "study.toml, population rr: column 'indicatoin' is unknown; did you mean indication or conditioning or combination?",
+        "study.toml, population rr: column 'indicatoin' is unknown; "
+        "did you mean indication or conditioning or combination?",
     ),
     "unknown code": (
         GOOD.replace('"relapsed_refractory"', '"relapsed"'),
