@@ -88,7 +88,8 @@ def _entry(table: Mapping[str, Any], names: Names, place: Place) -> Entry:
     check_name(name, place)
     method = _method(reader)
     title, section = reader.text("title"), reader.text("section", default="Results")
-    note, beside, biased = reader.text("note", default=""), reader.text("beside", default=""), reader.flag("biased")
+    note, beside = reader.text("note", default=""), reader.text("beside", default="")
+    biased, core = reader.flag("biased"), reader.flag("core")
     variants = reader.sub_table("variants")
     keys = option_keys(method.options)
     enters_at, censor_at = _follow_up_keys(reader, keys)
@@ -103,6 +104,7 @@ def _entry(table: Mapping[str, Any], names: Names, place: Place) -> Entry:
         options=options,
         biased=biased,
         beside=beside,
+        core=core,
         enters_at=enters_at,
         censor_at=censor_at,
     )

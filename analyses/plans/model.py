@@ -156,6 +156,8 @@ class Entry:
         The author knows that something is used before it is known, and says so.
     beside : str
         Analysis next to which the report shows this one; may be empty.
+    core : bool
+        It belongs to what is carried out of very many patients.
     enters_at : {"", "registration"}
         When a patient comes under observation: at the origin, or at registration if that is later.
     censor_at : {"", "transplant"}
@@ -174,6 +176,7 @@ class Entry:
     options: Options
     biased: bool
     beside: str
+    core: bool = False
     enters_at: str = ""
     censor_at: str = ""
     variant: str = ""
@@ -201,6 +204,8 @@ class Plan:
         Words for levels, by variable.
     published : tuple of PublishedNumber
         What the publication prints that the plan follows.
+    left_out : tuple of str
+        Analyses of the text that are not carried out: of a core plan all others.
     """
 
     study: Study
@@ -213,6 +218,7 @@ class Plan:
     headline: Headline | None
     entries: tuple[Entry, ...]
     published: tuple[PublishedNumber, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

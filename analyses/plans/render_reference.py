@@ -19,7 +19,7 @@ _HEAD = """# Options of a plan
 
 The keys of an `[[analysis]]` by method; how to write a plan is in [plans.md](plans.md), and the same as a JSON Schema
 in [plan_schema.json](plan_schema.json). Every analysis also has `name`, `title` and `method`, and may have `section`,
-`note`, `beside`, `biased` and `[analysis.variants]`; one with an endpoint may have `entry` and `censor_at`.
+`note`, `beside`, `core`, `biased` and `[analysis.variants]`; one with an endpoint may have `entry` and `censor_at`.
 """
 
 

@@ -180,6 +180,7 @@ def _analysis(method: Method[Any]) -> Schema:
         "note": {"type": "string", "description": "Small print in the report."},
         "method": {"const": method.name},
         "beside": {"description": "Analysis next to which the report shows this one.", **_ref("name")},
+        "core": {"type": "boolean", "default": False, "description": "Carried out by `blinreg run --core` too."},
         **_said_of_every_analysis(method),
         "variants": {
             "type": "object",

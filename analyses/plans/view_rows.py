@@ -14,7 +14,7 @@ from blinreg.schemas.errors import InputError
 from blinreg.schemas.model import Column, Type, View
 
 _DTYPE: Mapping[Type, pl.DataType] = {
-    # Few different texts stand in many rows.
+    # Of patients: few different texts stand in many rows.
     Type.TEXT: pl.Categorical(),
     Type.CODE: pl.Categorical(),
     Type.INTEGER: pl.Int64(),
@@ -47,13 +47,13 @@ def names_of_columns(definition: View, rows: Rows) -> tuple[str, ...]:
     return names
 
 
-def patients_of(cohort: Rows) -> pl.Enum:
-    """Take the patients of the cohort, in order, as the type of ``patient_id`` in every frame."""
-    return pl.Enum(to_frame(cohort, [_PATIENT])[_PATIENT].cast(pl.String).unique().sort())
+def patients_of(cohort: Rows) -> pl.Series:
+    """Take the patients of the cohort, in order."""
+    return to_frame(cohort, [_PATIENT])[_PATIENT].cast(pl.String).unique().sort()
 
 
 def read_rows(
-    definition: View, rows: Rows, columns: Sequence[str], codes: Mapping[str, str], *, patients: pl.Enum
+    definition: View, rows: Rows, columns: Sequence[str], codes: Mapping[str, str], *, patients: pl.Series
 ) -> pl.DataFrame:
     """Read some columns of the rows that have given codes.
 
@@ -67,8 +67,8 @@ def read_rows(
         Which to return.
     codes : mapping of str to str
         Code by column; only rows that have all of them are returned.
-    patients : polars.Enum
-        Rows of other patients are left out.
+    patients : polars.Series
+        The patients in order: each is called by its number in it. Rows of others are left out.
 
     Returns
     -------
@@ -80,10 +80,14 @@ def read_rows(
     InputError
         A column cannot be of its defined type.
     """
-    wanted = [definition.column(name) for name in columns]
+    of_patients = _PATIENT in columns
+    types = {name: _dtype(definition.column(name), of_patients=of_patients) for name in columns}
     try:
-        parts = [_compact(part, wanted, patients) for part in _parts(rows, columns, codes)]
-        frame = pl.concat(parts, rechunk=True)
+        frame = pl.concat((part.cast(types) for part in _parts(rows, columns, codes)), rechunk=True)
+        if of_patients:
+            # Once for all rows: the list of a million patients is costly to look things up in.
+            numbers = frame[_PATIENT].cast(pl.Enum(patients), strict=False).to_physical()
+            frame = frame.with_columns(numbers).drop_nulls(_PATIENT)
     except pl.exceptions.PolarsError as error:
         raise InputError(
             f"a column of analysis.{definition.name} is not of its defined type",
@@ -108,17 +112,9 @@ def _parts(rows: Rows, columns: Sequence[str], codes: Mapping[str, str]) -> Iter
     yield from relation_batches(rows, columns)
 
 
-def _compact(frame: pl.DataFrame, columns: Sequence[Column], patients: pl.Enum) -> pl.DataFrame:
-    if columns[0].name != _PATIENT:
-        # Few rows about all patients together.
-        return frame.with_columns(
-            pl.col(column.name).cast(pl.String() if _DTYPE[column.type] == pl.Categorical else _DTYPE[column.type])
-            for column in columns
-        )
-    return frame.with_columns(
-        pl.col(_PATIENT).cast(patients, strict=False),
-        *(pl.col(column.name).cast(_DTYPE[column.type], strict=True) for column in columns[1:]),
-    ).filter(pl.col(_PATIENT).is_not_null())
+def _dtype(column: Column, *, of_patients: bool) -> pl.DataType:
+    dtype = _DTYPE[column.type]
+    return pl.String() if column.name == _PATIENT or (dtype == pl.Categorical and not of_patients) else dtype
 
 
 def content_of(sources: Mapping[str, Rows], definitions: Mapping[str, View]) -> str:

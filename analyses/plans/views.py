@@ -32,12 +32,13 @@ class ViewFrames:
     ----------
     sources : mapping of str to Rows
         Every view by name.
-    patients : polars.Enum
-        The patients of the cohort in order: ``patient_id`` of every frame takes four bytes and sorts as the text.
+    patients : polars.Series
+        The patients of the cohort in order. The ``patient_id`` of every frame is a patient's number in it, from 0:
+        four bytes, and the same order.
     """
 
     sources: Mapping[str, Rows]
-    patients: pl.Enum
+    patients: pl.Series
     _kept: dict[Hashable, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> pl.DataFrame:
@@ -71,7 +72,7 @@ class ViewFrames:
 
     def beside(self, rows: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
         """Put values, a row for each patient of the cohort in its order, beside rows that have a ``patient_id``."""
-        return rows.hstack(values.drop(PATIENT)[rows[PATIENT].to_physical()])
+        return rows.hstack(values.drop(PATIENT)[rows[PATIENT]])
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Make something that depends on the views alone, and keep it: frames do not change."""

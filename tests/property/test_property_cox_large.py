@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from blinreg.analyses import cox
+from blinreg.analyses import cox, inputs
 from blinreg.analyses.compact import compact_numbers, distinct, join, ranks
-from blinreg.analyses.cox_regression import batches, chunks, data, reading
+from blinreg.analyses.cox_regression import chunks, data, reading
 from blinreg.analyses.cox_regression.result import CoxResult
 from blinreg.schemas.errors import AnalysisError
 
@@ -57,7 +57,7 @@ def many(*, chunk: int = 16, batch: int = 7, memory: int = 2**30) -> Iterator[No
     with pytest.MonkeyPatch.context() as small:
         small.setattr(data, "KERNEL_ROWS", 1)
         small.setattr(chunks, "CHUNK_ROWS", chunk)
-        small.setattr(batches, "BATCH_ROWS", batch)
+        small.setattr(inputs, "BATCH_ROWS", batch)
         small.setattr(reading, "MEMORY_BYTES", memory)
         yield
 

@@ -23,8 +23,8 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from blinreg.analyses import cox
-from blinreg.analyses.cox_regression import batches, chunks, data, reading
+from blinreg.analyses import cox, inputs
+from blinreg.analyses.cox_regression import chunks, data, reading
 from blinreg.analyses.cox_regression.result import CoxResult
 from blinreg.schemas.errors import AnalysisError, InputError
 
@@ -118,7 +118,7 @@ def test_no_digit_depends_on_the_number_of_threads(options: dict[str, Any]) -> N
 @pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("kind", ["lazy", "duckdb", "pandas", "arrow"])
 def test_every_kind_of_frame(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "BATCH_ROWS", 700)
+    monkeypatch.setattr(inputs, "BATCH_ROWS", 700)
     makers: dict[str, Callable[[], Any]] = {
         "lazy": ROWS.lazy,
         "duckdb": lambda: duckdb.from_arrow(ROWS.to_arrow()),
@@ -131,7 +131,7 @@ def test_every_kind_of_frame(kind: str, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.usefixtures("kernel")
 def test_rows_that_are_too_many_to_keep_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = cox(ROWS, COVARIATES, strata=["site"], weights="copies", offset="known")
-    monkeypatch.setattr(batches, "BATCH_ROWS", 400)
+    monkeypatch.setattr(inputs, "BATCH_ROWS", 400)
     monkeypatch.setattr(reading, "MEMORY_BYTES", 20_000)
     connection = duckdb.connect()
     table = connection.from_arrow(ROWS.to_arrow())
@@ -211,7 +211,7 @@ def test_refusals_are_those_of_small_data(case: str, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("kernel")
 def test_a_stream_says_where_a_rule_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "BATCH_ROWS", 512)
+    monkeypatch.setattr(inputs, "BATCH_ROWS", 512)
     table = duckdb.from_arrow(broken("event", 2, [1300, 1301]).to_arrow())
     message = r"in rows \d+ to \d+: column event must be 0 or 1: 2 rows of \d subjects? are not; recode it"
     with pytest.raises(InputError, match=message) as caught:
@@ -224,7 +224,7 @@ def test_a_stream_says_where_a_rule_is_broken(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("event", [0, 1, 2])
 def test_the_connection_is_free_afterwards(event: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that was not read to its end would hold the caller's connection."""
-    monkeypatch.setattr(batches, "BATCH_ROWS", 512)
+    monkeypatch.setattr(inputs, "BATCH_ROWS", 512)
     with duckdb.connect() as connection:
         connection.register("given", broken("event", event, [5]).to_arrow())
         connection.execute("create table kept as from given").fetchall()
@@ -237,7 +237,7 @@ def test_the_connection_is_free_afterwards(event: int, monkeypatch: pytest.Monke
 
 @pytest.mark.usefixtures("kernel")
 def test_missing_values_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "BATCH_ROWS", 300)
+    monkeypatch.setattr(inputs, "BATCH_ROWS", 300)
     rows = broken("age", None, [3, 900, 901])
     complete = rows.drop_nulls()
     for given in (rows, duckdb.from_arrow(rows.to_arrow()), rows.sample(fraction=1.0, shuffle=True, seed=5)):
@@ -252,7 +252,7 @@ def test_missing_values_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.usefixtures("kernel")
 def test_overlap_is_found_across_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "BATCH_ROWS", 1)
+    monkeypatch.setattr(inputs, "BATCH_ROWS", 1)
     rows = pl.DataFrame(
         {
             "patient_id": [1, 1, 2, 3],

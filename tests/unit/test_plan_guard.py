@@ -259,7 +259,7 @@ def test_a_value_without_a_date_cannot_be_shown_to_be_in_time() -> None:
         HEAD + 'method = "kaplan_meier"\npopulation = "cohort"\nendpoint = "os"\ngroup = "arm"\n', file="study.toml"
     )
 
-    verdict = judge(plan, plan.entries[0], ViewFrames(frames={**views.frames, "course": course}))
+    verdict = judge(plan, plan.entries[0], read_views({**views.frames, "course": course}))
 
     assert verdict.outcome is Outcome.REFUSED
     assert verdict.reason == "groups by arm): arm has no date of becoming known in 3: immortal time"
@@ -276,7 +276,7 @@ def test_every_refused_analysis_of_a_plan_is_named() -> None:
 def test_who_enters_at_registration_and_is_not_registered_is_an_error_or_left_out() -> None:
     views = three_patients()
     registered = pl.when(pl.col("patient_id") == "A").then(pl.lit(on(10))).alias("registration_date")
-    views = ViewFrames(frames={**views.frames, "cohort": views["cohort"].with_columns(registered)})
+    views = read_views({**views.frames, "cohort": views["cohort"].with_columns(registered)})
     analysis = 'method = "kaplan_meier"\npopulation = "cohort"\nendpoint = "os"\nentry = "registration"\n'
     plan = parse_plan(HEAD + analysis, file="study.toml")
     task = Task(plan=plan, entry=plan.entries[0], views=views, mark="")

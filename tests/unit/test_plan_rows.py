@@ -186,7 +186,7 @@ def test_a_view_that_lacks_a_column_or_is_unknown_is_refused(invented_views: Cal
 
 def test_nobody_left_is_an_error_not_an_empty_curve(views: ViewFrames) -> None:
     plan = parse_plan(PLAN.replace('"relapsed_refractory"', '"mrd"', 1), file="rows.toml")
-    empty = ViewFrames(frames=dict(views.frames) | {"cohort": views["cohort"].filter(pl.col("indication") != "mrd")})
+    empty = read_views({**views.frames, "cohort": views["cohort"].filter(pl.col("indication") != "mrd")})
     task = Task(plan=plan, entry=plan.entries[0], views=empty, mark="")
 
     with pytest.raises(AnalysisError, match="nobody of population rr_responders is left"):
