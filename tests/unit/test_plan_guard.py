@@ -252,7 +252,7 @@ def test_what_a_biased_analysis_uses_early_is_kept_for_the_report() -> None:
 def test_a_value_without_a_date_cannot_be_shown_to_be_in_time() -> None:
     views = three_patients()
     course = pl.DataFrame(
-        [{"patient_id": patient, "index_date": START, "arm": "a"} for patient in "ABC"],
+        [{"patient_id": patient, "index_date": START, "arm": "a"} for patient in range(3)],
         schema=views["course"].schema,
     )
     plan = parse_plan(
@@ -275,7 +275,7 @@ def test_every_refused_analysis_of_a_plan_is_named() -> None:
 
 def test_who_enters_at_registration_and_is_not_registered_is_an_error_or_left_out() -> None:
     views = three_patients()
-    registered = pl.when(pl.col("patient_id") == "A").then(pl.lit(on(10))).alias("registration_date")
+    registered = pl.when(pl.col("patient_id") == 0).then(pl.lit(on(10))).alias("registration_date")
     views = read_views({**views.frames, "cohort": views["cohort"].with_columns(registered)})
     analysis = 'method = "kaplan_meier"\npopulation = "cohort"\nendpoint = "os"\nentry = "registration"\n'
     plan = parse_plan(HEAD + analysis, file="study.toml")
@@ -284,7 +284,7 @@ def test_who_enters_at_registration_and_is_not_registered_is_an_error_or_left_ou
     with pytest.raises(AnalysisError, match="day of registration is not known in 2 of 3 patients"):
         task.follow_up("os")
     found = task.follow_up("os", missing="complete_case")
-    assert found.frame.rows() == [("A", 10.0, 400.0, 0)]
+    assert found.frame.rows() == [(0, 10.0, 400.0, 0)]
     assert "day of registration not known" in found.attrition.table["reason"].to_list()
 
 

@@ -9,14 +9,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from blinreg.analyses import cox, follow_up, rmst
+from blinreg.analyses import clone_censor_weight, cox, follow_up, rmst
 from blinreg.analyses.plans.outcome import Outcome
 from blinreg.analyses.plans.parse import parse_plan
 from blinreg.analyses.plans.state_rows import Courses, courses
 from blinreg.analyses.plans.task import Task
 from blinreg.analyses.plans.views import read_views
 from blinreg.analyses.proportional_hazards import proportional_hazards_test
-from blinreg.schemas.errors import AnalysisError
+from blinreg.analyses.wording import DAYS_PER_MONTH
+from blinreg.schemas.errors import AnalysisError, InputError
 from blinreg.schemas.model import Type
 from blinreg.schemas.views import VIEWS
 
@@ -120,7 +121,9 @@ def four_patients() -> Views:
 
 @pytest.fixture(scope="module")
 def four() -> Courses:
-    return courses(task_of('method = "state_occupation"\npopulation = "cohort"\n', four_patients()))
+    found = courses(task_of('method = "state_occupation"\npopulation = "cohort"\n', four_patients()))
+    letter = pl.col("patient_id").replace_strict(dict(enumerate("ABCD")), return_dtype=pl.String)
+    return Courses(found.entries.with_columns(letter), found.ends.with_columns(letter), found.attrition)
 
 
 def test_courses_are_those_worked_out_by_hand(four: Courses) -> None:
@@ -252,6 +255,48 @@ def test_an_exposure_has_death_as_its_competing_event(views: Views) -> None:
     )
     # The endpoint of the registry and the exposure are two ways to the same number.
     assert found[""].equals(declared[""])
+
+
+CLONED = (
+    'method = "clone_censor_weight"\npopulation = "responders"\nendpoint = "os_from_response"\nexposure = "allo_hct"\n'
+    'covariates = ["age_years"]\nmissing = "complete_case"\nreplicates = 100\ntimes_months = [6]\ntau_months = 6\n'
+    'strategy_labels = ["none in time", "transplant in time"]\ngrace_days = 60\nstep_days = 30\n'
+)
+
+
+def test_clones_are_those_of_the_estimator(views: Views) -> None:
+    task = task_of(CLONED, views)
+    outcome = task.entry.method.run(task.entry.options, task)
+    found = tables(outcome)
+
+    data = task.follow_up("os_from_response", fixed=["age_years"], missing="complete_case")
+    days = task.views.exposure("allo_hct", "response").select("patient_id", "exposure_days")
+    rows = data.frame.join(days, on="patient_id", how="left")
+    end = 6 * DAYS_PER_MONTH
+    expected = clone_censor_weight(rows, ["age_years"], grace=60, step=30, times=[end], tau=end, replicates=100)
+    assert found[""].select(expected.table.columns).equals(expected.table)
+    assert found[""]["label"].to_list() == [
+        "Overall survival at 6 months, %",
+        "Mean months without the event until 6 months",
+    ]
+    assert found["strategies"]["label"].to_list() == ["none in time", "transplant in time"]
+    assert found["steps"]["label"].to_list() == ["0 to 30", "31 to 60"]
+    assert found["model"]["term"].to_list() == ["age_years"]
+    assert found["attrition"]["n_patients"][-1] == rows.height == expected.n
+    said = task.entry.method.summarise(task.entry.options, found)
+    assert f"at 6 months {100 * found['']['exposed'][0]:.1f}% with 'transplant in time'" in said
+    assert f"difference (95% CI) {found['']['difference_text'][1]}." in said
+    assert outcome.conventions["seed"] == 1
+    assert "exchangeability" in outcome.notes[-1]
+
+
+def test_clones_of_patients_who_enter_late_are_refused(views: Views) -> None:
+    late = dict(views)
+    late["cohort"] = views["cohort"].with_columns(
+        (pl.col("index_date") + timedelta(days=40)).alias("registration_date")
+    )
+    with pytest.raises(InputError, match="come under observation after the origin"):
+        carry_out(CLONED + 'entry = "registration"\n', late)
 
 
 def test_times_can_be_given_in_days(views: Views) -> None:

@@ -17,7 +17,6 @@ import polars as pl
 
 from blinreg.registry.cli.console import Console
 from blinreg.registry.cli.review_files import PAGE, check_folder, rule_lines, write_review
-from blinreg.registry.cli.without_pandas import open_gate
 from blinreg.registry.loading import LoadResult, load_submissions
 from blinreg.registry.quality.review import review_submission
 from blinreg.registry.store import Registry
@@ -138,7 +137,6 @@ def run(args: argparse.Namespace, console: Console) -> int:
         if not folder.is_dir():
             raise UsageError(f"there is no folder {folder.name}", next_step="check the names; nothing was loaded")
     pages = _pages(args)
-    open_gate()
     report = _Report(console, len(args.submissions))
     with Registry.open(args.registry, write=True) as registry:
         try:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +54,24 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.plan is None:
         raise UsageError("no plan is named", next_step=f"blinreg plan {args.action} realworld-2020")
     plan = load_plan(args.plan)
-    views = None if args.registry is None else _views(args.registry)
-    if args.action == "check":
-        if args.analysis is not None:
-            raise UsageError("a plan is checked whole", next_step=f"blinreg plan explain {args.plan} {args.analysis}")
-        return _check(plan, views, console)
-    return _explain(plan, _chosen(plan, args.analysis, args.variant), views, console, only_sql=args.sql)
+    with _views(args.registry) as views:
+        if args.action == "check":
+            if args.analysis is not None:
+                raise UsageError(
+                    "a plan is checked whole", next_step=f"blinreg plan explain {args.plan} {args.analysis}"
+                )
+            return _check(plan, views, console)
+        return _explain(plan, _chosen(plan, args.analysis, args.variant), views, console, only_sql=args.sql)
 
 
-def _views(path: Path) -> ViewFrames:
+@contextmanager
+def _views(path: Path | None) -> Iterator[ViewFrames | None]:
+    """Open the registry, if one is named, for as long as its views are read."""
+    if path is None:
+        yield None
+        return
     with Registry.open(path) as registry:
-        return read_views(analysis_views(registry))
+        yield read_views(analysis_views(registry))
 
 
 def _check(plan: Plan, views: ViewFrames | None, console: Console) -> int:

@@ -17,7 +17,6 @@ from blinreg.registry.cli.arguments import day
 from blinreg.registry.cli.console import Console
 from blinreg.registry.cli.review_expectations import Expecting, expected, forget_expectations
 from blinreg.registry.cli.review_files import as_data, check_folder, summary, write_review
-from blinreg.registry.cli.without_pandas import open_gate
 from blinreg.registry.quality.review import Review, review_submission
 from blinreg.registry.redcap_review import review_export
 from blinreg.schemas.errors import UsageError
@@ -83,7 +82,6 @@ def _review(args: argparse.Namespace, console: Console, expecting: Expecting | N
 def run(args: argparse.Namespace, console: Console) -> int:
     """Review the submission, write and say it."""
     check_folder(args.out)
-    open_gate()
     expecting = Expecting(console) if args.great_expectations else None
     review = _review(args, console, expecting)
     data = as_data(review)
