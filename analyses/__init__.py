@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from blinreg.analyses.check_counting_process import check_counting_process
+    from blinreg.analyses.clone_censor_weight import clone_censor_weight
     from blinreg.analyses.cochran_mantel_haenszel import cochran_mantel_haenszel
     from blinreg.analyses.cox import cox
     from blinreg.analyses.cumulative_incidence import cumulative_incidence
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "check_counting_process": "blinreg.analyses.check_counting_process",
+    "clone_censor_weight": "blinreg.analyses.clone_censor_weight",
     "cochran_mantel_haenszel": "blinreg.analyses.cochran_mantel_haenszel",
     "cox": "blinreg.analyses.cox",
     "cumulative_incidence": "blinreg.analyses.cumulative_incidence",
@@ -64,6 +66,7 @@ _MODULE_OF = {
 
 __all__ = [
     "check_counting_process",
+    "clone_censor_weight",
     "cochran_mantel_haenszel",
     "cox",
     "cumulative_incidence",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -190,17 +190,46 @@ def logistic(
     )
 
 
-def _maximise(x: Array, y: Array, terms: Sequence[str]) -> Maximum:
-    with_intercept = np.column_stack([np.ones(len(y)), x])
+def binomial_likelihood(
+    x: Array, successes: Array, trials: Array, *, ridge: float = 0.0
+) -> Callable[[Array], Evaluation]:
+    """Make the log-likelihood of a logistic model, for `blinreg.analyses.newton.maximise`.
+
+    Parameters
+    ----------
+    x : array (n, p)
+        Terms, the intercept among them.
+    successes, trials : array (n,)
+        Of each row.
+    ridge : float
+        ``ridge / 2`` times the sum of squared coefficients is taken off.
+
+    Returns
+    -------
+    callable
+        Coefficients (p,) to `Evaluation`.
+
+    Examples
+    --------
+    >>> found = binomial_likelihood(np.ones((1, 1)), np.array([1.0]), np.array([4.0]))(np.zeros(1))
+    >>> found.score.tolist(), found.information.tolist()
+    ([-1.0], [[1.0]])
+    """
 
     def evaluate(coef: Array) -> Evaluation:
-        predictor = with_intercept @ coef
+        predictor = x @ coef
         # log(1 + e^t) and e^t / (1 + e^t) without overflow on either side.
-        log_likelihood = float(y @ predictor - np.logaddexp(0.0, predictor).sum())
-        probability = np.exp(-np.logaddexp(0.0, -predictor))
-        variance = probability * np.exp(-np.logaddexp(0.0, predictor))
-        information = (with_intercept * variance[:, None]).T @ with_intercept
-        return Evaluation(log_likelihood, with_intercept.T @ (y - probability), information)
+        above = np.logaddexp(0.0, predictor)
+        log_likelihood = float(successes @ predictor - trials @ above - ridge / 2 * (coef @ coef))
+        probability = np.exp(predictor - above)
+        information = (x * (trials * probability * np.exp(-above))[:, None]).T @ x + ridge * np.eye(x.shape[1])
+        return Evaluation(log_likelihood, x.T @ (successes - trials * probability) - ridge * coef, information)
+
+    return evaluate
+
+
+def _maximise(x: Array, y: Array, terms: Sequence[str]) -> Maximum:
+    with_intercept = np.column_stack([np.ones(len(y)), x])
 
     def check_start(null: Evaluation) -> None:
         check_singular(null.information, (INTERCEPT, *terms), unit=len(y) / 4, hint="is constant in all rows")
@@ -216,7 +245,7 @@ def _maximise(x: Array, y: Array, terms: Sequence[str]) -> Maximum:
         )
 
     return maximise(
-        evaluate,
+        binomial_likelihood(with_intercept, y, np.ones(len(y))),
         n_terms=with_intercept.shape[1],
         reach=of_matrix(with_intercept),
         check_start=check_start,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isinf, isnan
 
 DAYS_PER_MONTH = 30.4375
@@ -157,6 +158,24 @@ def months_interval(days: float | None, lower: float | None, upper: float | None
     if days is None and lower is None and upper is None:
         return NOT_REACHED
     return f"{months(days)} ({months(lower)}–{months(upper)})"
+
+
+def difference_interval(
+    value: float | None, lower: float | None, upper: float | None, *, write: Callable[[float], str] = months
+) -> str:
+    """Format a difference with its limits; a dash between them could be read as a minus.
+
+    Examples
+    --------
+    >>> difference_interval(30.4375, -60.875, 121.75)
+    '1.0 (−2.0 to 4.0)'
+    >>> difference_interval(-0.05, None, None, write=percent), difference_interval(None, None, None)
+    ('−5.0', '–')
+    """
+    if value is None:
+        return NOT_AVAILABLE
+    found, *limits = [write(one).replace("-", "−") for one in (value, lower, upper) if one is not None]
+    return f"{found} ({limits[0]} to {limits[1]})" if len(limits) == 2 else found
 
 
 def number(value: float | None) -> str:

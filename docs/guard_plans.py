@@ -17,7 +17,6 @@ VERDICTS = {
     "refused": "refused",
     "accepted as biased": "accepted, because the plan says `biased = true`",
     "warned": "carried out with a warning",
-    "not available": "right and not available",
     "accepted": "accepted",
 }
 

@@ -47,9 +47,7 @@ def core_of(plan: Plan) -> Plan:
         study=replace(plan.study, key_findings=tuple(name for name in plan.study.key_findings if name in names)),
         headline=headline,
         entries=tuple(
-            entry if entry.beside in ("", *names) else replace(entry, beside="")
-            for entry in plan.entries
-            if entry.core
+            entry if entry.beside in ("", *names) else replace(entry, beside="") for entry in plan.entries if entry.core
         ),
         published=tuple(number for number in plan.published if number.analysis in names),
         left_out=tuple(entry.name for entry in plan.entries if not entry.core),

@@ -8,7 +8,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from blinreg.analyses.plans.absent_methods import ABSENT_METHODS
 from blinreg.analyses.plans.methods import METHODS
 from blinreg.analyses.plans.methods.base import Method
 from blinreg.analyses.plans.model import PLANNED, Entry
@@ -122,8 +121,6 @@ def _entry(table: Mapping[str, Any], names: Names, place: Place) -> Entry:
 
 def _method(reader: TableReader) -> Method[Any]:
     name = reader.text("method")
-    if name in ABSENT_METHODS:
-        reader.place.refuse(*ABSENT_METHODS[name])
     if name not in METHODS:
         reader.place.unknown("method", name, METHODS)
     return METHODS[name]

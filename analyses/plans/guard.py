@@ -91,7 +91,7 @@ class Verdict:
         if not self.early:
             return ""
         lines = "".join(f"\n    {line}" for line in self.corrections[0].lines)
-        return f"{ways_out(self.early[0])}. Written right:{lines}"
+        return f"{ways_out(self.entry, self.early[0])}. Written right:{lines}"
 
 
 def check_plan(plan: Plan, views: ViewFrames) -> dict[str, Verdict]:

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from blinreg.analyses.plans.guard_use import COUNTS_TIME_BEFORE, SELECTS, EarlyUse
-from blinreg.analyses.plans.methods.base import Clock
 from blinreg.analyses.plans.model import Condition, Entry, Plan, Population
 from blinreg.analyses.plans.options import option_keys
 from blinreg.analyses.plans.vocabulary import KnownVariable, known_variables
@@ -64,7 +63,7 @@ class Correction:
         )
 
 
-def ways_out(early: EarlyUse) -> str:
+def ways_out(entry: Entry, early: EarlyUse) -> str:
     """Say in a phrase what can be done about an early use."""
     if early.how == COUNTS_TIME_BEFORE:
         return "let patients enter at registration, or say biased = true"
@@ -72,6 +71,8 @@ def ways_out(early: EarlyUse) -> str:
         return "take everybody and compare as time goes by, or say biased = true"
     if early.how == SELECTS:
         return "start the clock when it is known (such as os_from_response), or say biased = true"
+    if not _has_landmark(entry):
+        return "leave it out, start the clock when it is known, or say biased = true"
     if early.is_exposure:
         return "declare it time_dependent, give a landmark, or say biased = true"
     return "start the clock when it is known, give a landmark after it, or say biased = true"
@@ -103,12 +104,16 @@ def correction(plan: Plan, entry: Entry, early: EarlyUse) -> Correction:
 
 def _for_use(plan: Plan, entry: Entry, early: EarlyUse) -> Keys:
     known = known_variables()[early.variable]
-    if entry.method.clock is Clock.INDEX:
+    if not _has_landmark(entry):
         return _without(plan, entry, early.variable)
     if known.window is not None:
         return {"landmark": known.window}
     exposure = _exposure_of(known)
     return _as_time_dependent(plan, entry, early.variable, exposure) if exposure else _later(plan, entry, early, known)
+
+
+def _has_landmark(entry: Entry) -> bool:
+    return "landmark" in option_keys(entry.method.options)
 
 
 def _exposure_of(known: KnownVariable) -> str:
@@ -167,13 +172,14 @@ def _for_selection(plan: Plan, entry: Entry, early: EarlyUse) -> Keys:
     known = known_variables()[condition.variable]
     endpoint = getattr(entry.options, "endpoint", "")
     wider: dict[str, Any] = {"population": step.parent}
-    if known.window is not None:
+    has_landmark = _has_landmark(entry)
+    if known.window is not None and has_landmark:
         return {"landmark": known.window}
     if known.view == "response" and endpoint in _FROM_RESPONSE:
         return {"endpoint": _FROM_RESPONSE[endpoint]}
     if known.view == "transplant" and endpoint in _FROM_TRANSPLANT:
         return {"endpoint": _FROM_TRANSPLANT[endpoint]}
-    if known.name == "follow_up_days" and isinstance(condition.value, int | float):
+    if known.name == "follow_up_days" and has_landmark and isinstance(condition.value, int | float):
         return wider | {"landmark": condition.value}
     exposure = _exposure_of(known)
     return {**wider, **(_compared(entry, exposure) if exposure else {})}

@@ -185,7 +185,7 @@ def uses_of(options: Options) -> tuple[Use, ...]:
     ()
     """
     found: dict[str, Use] = {}
-    exposures = set(names_of(options, Role.EXPOSURE))
+    exposures = set(cutting_exposures(options))
     for item in fields(options):
         if item.metadata.get(_ROLE) is Role.VARIABLE and item.metadata.get(_USE):
             for name in _listed(getattr(options, item.name)):

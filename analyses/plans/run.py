@@ -201,7 +201,10 @@ def _manifest(
             for analysis in analyses
         },
         "versions": versions(),
-        # No analysis draws random numbers.
-        "seed": None,
+        "seed": {
+            analysis.entry.name: seed
+            for analysis in analyses
+            if (seed := getattr(analysis.entry.options, "seed", None)) is not None
+        },
         "outputs_sha256": hashes,
     }

@@ -87,7 +87,7 @@ def read_rows(
         if of_patients:
             # Once for all rows: the list of a million patients is costly to look things up in.
             numbers = frame[_PATIENT].cast(pl.Enum(patients), strict=False).to_physical()
-            frame = frame.with_columns(numbers).drop_nulls(_PATIENT)
+            frame = frame.with_columns(numbers.cast(pl.UInt32)).drop_nulls(_PATIENT)
     except pl.exceptions.PolarsError as error:
         raise InputError(
             f"a column of analysis.{definition.name} is not of its defined type",

@@ -19,6 +19,8 @@ PATIENT = "patient_id"
 _EXPOSED = ("origin_date", "exposure_days", "ever", "known_date")
 _DECIDED = ("origin", "origin_date", "time_days", "event", "reason")
 _ROW = ("tstart", "tstop", "event")
+_ASSESSED = ("category", "grade_scale", "is_evaluable", "max_grade")
+_HAPPENED = ("term", "category", "grade_scale", "max_grade", "corticosteroid", "tocilizumab", "is_fatal")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +28,7 @@ class ViewFrames:
     """The views of the ``analysis`` schema that plans read, sorted by their keys.
 
     A plan follows the patients of the cohort, so rows of others are left out. Of a long view only the rows that
-    an analysis asks for are held: those of one endpoint, or of one exposure from one origin.
+    an analysis asks for are held: those of one endpoint or period, or of one exposure from one origin.
 
     Attributes
     ----------
@@ -61,6 +63,14 @@ class ViewFrames:
     def counting_process(self, endpoint: str, exposures: Iterable[str]) -> pl.DataFrame:
         """Return the rows of one endpoint: ``patient_id, tstart, tstop, event`` and the exposures."""
         return self._read("counting_process", (PATIENT, *_ROW, *exposures), {"endpoint": endpoint})
+
+    def toxicity(self, period: str) -> pl.DataFrame:
+        """Return one period: ``patient_id, category, grade_scale, is_evaluable, max_grade``."""
+        return self._read("toxicity", (PATIENT, *_ASSESSED), {"period": period})
+
+    def toxicity_term(self, period: str) -> pl.DataFrame:
+        """Return one period: terms with category, scale and highest grade, how they were treated and ended."""
+        return self._read("toxicity_term", (PATIENT, *_HAPPENED), {"period": period})
 
     def of_cohort(self, name: str) -> pl.DataFrame:
         """Return a view with at most one row a patient, a row for each of the cohort in its order."""

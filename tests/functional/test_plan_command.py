@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from polars.testing import assert_frame_equal
 
 from blinreg.analyses.plans import Plan, load_plan
+from blinreg.analyses.plans.methods.clone_censor_weight import with_days
 from blinreg.analyses.plans.methods.exposure_incidence import first_of
 from blinreg.analyses.plans.model import Entry
 from blinreg.analyses.plans.parse import parse_plan
@@ -191,6 +192,8 @@ def of_the_method(plan: Plan, entry: Entry, views: ViewFrames) -> pl.DataFrame:
     if entry.method.name == "exposure_incidence":
         days = views["exposure"].filter((pl.col("exposure") == options.exposure) & (pl.col("origin") == "transplant"))
         return first_of(rows, days.select("patient_id", "exposure_days"))
+    if entry.method.name == "clone_censor_weight":
+        return with_days(rows, task, options)
     if entry.method.name in ("state_occupation", "patient_flow"):
         return courses(task).entries
     assert entry.method.name == "adverse_events"

@@ -23,7 +23,7 @@ from blinreg.analyses.plans.task import Task
 from blinreg.analyses.plans.time_rows import cut_at_exposure
 from blinreg.analyses.plans.views import ViewFrames, read_views
 from blinreg.analyses.plans.vocabulary import WINDOWS, exposures
-from blinreg.schemas.errors import GuardRefusal, UsageError
+from blinreg.schemas.errors import GuardRefusal
 from blinreg.schemas.views import VIEWS
 from blinreg.schemas.views.clinical import CUT_EXPOSURE
 
@@ -32,7 +32,6 @@ DOCS = Path(__file__).parents[2] / "docs"
 Case = Mapping[str, Any]
 FILES = sorted(FOLDER.glob("[0-9]*.toml"))
 CASES: list[Case] = [case for file in FILES for case in tomllib.loads(file.read_text(encoding="utf-8"))["case"]]
-JUDGED = [case for case in CASES if case["verdict"] != "not available"]
 
 HEAD = """
 [study]
@@ -144,11 +143,11 @@ def test_there_are_forty_plans_and_more_with_names_of_their_own() -> None:
     verdicts = Counter(case["verdict"] for case in CASES)
 
     assert sum(verdicts.values()) >= 40
-    assert set(verdicts) == {*Outcome, "not available"}
+    assert set(verdicts) == set(Outcome)
     assert len({case["name"] for case in CASES}) == len(CASES)
 
 
-@pytest.mark.parametrize("case", JUDGED, ids=lambda case: case["name"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_verdict_and_reason(case: Case, views_of: Callable[[Case], ViewFrames]) -> None:
     verdict = verdict_of(case, views_of(case))
 
@@ -172,16 +171,6 @@ def test_refusal_says_how_to_write_it_and_that_is_accepted(case: Case, views_of:
     [correction] = verdict_of(case, views).corrections
     better = corrected(case, correction.keys)
     assert check_plan(better, views)[case["name"]].outcome is Outcome.ACCEPTED
-
-
-@pytest.mark.parametrize(
-    "case", [case for case in CASES if case["verdict"] == "not available"], ids=lambda case: case["name"]
-)
-def test_a_method_that_is_not_there_says_so(case: Case) -> None:
-    with pytest.raises(UsageError) as caught:
-        plan_of(case)
-
-    assert case["says"] in str(caught.value)
 
 
 def test_page_of_the_docs_is_fresh() -> None:

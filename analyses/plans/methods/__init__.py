@@ -9,6 +9,7 @@ from typing import Any
 from blinreg.analyses.plans.methods.adverse_events import ADVERSE_EVENTS
 from blinreg.analyses.plans.methods.attrition import ATTRITION
 from blinreg.analyses.plans.methods.base import Method
+from blinreg.analyses.plans.methods.clone_censor_weight import CLONE_CENSOR_WEIGHT
 from blinreg.analyses.plans.methods.consequences import CONSEQUENCES
 from blinreg.analyses.plans.methods.cox import COX
 from blinreg.analyses.plans.methods.cumulative_incidence import CUMULATIVE_INCIDENCE
@@ -39,6 +40,7 @@ METHODS: Mapping[str, Method[Any]] = MappingProxyType(
             KAPLAN_MEIER,
             SIMON_MAKUCH,
             COX,
+            CLONE_CENSOR_WEIGHT,
             CUMULATIVE_INCIDENCE,
             EXPOSURE_INCIDENCE,
             FOLLOW_UP,

@@ -77,13 +77,10 @@ class _Row:
 
 def _run(options: AdverseEventOptions, task: Task) -> Outcome:
     data = task.patients([], words=False)
-    in_period = pl.col("period") == options.period
-    assessed = (
-        task.views["toxicity"]
-        .filter(in_period & (pl.col("is_evaluable") == 1))
-        .join(data.frame, on="patient_id", how="semi")
-    )
-    terms = task.views["toxicity_term"].filter(in_period).join(assessed, on=["patient_id", "category"], how="semi")
+    of_period = task.views.toxicity(options.period)
+    assessed = of_period.filter(pl.col("is_evaluable") == 1).join(data.frame, on="patient_id", how="semi")
+    happened = task.views.toxicity_term(options.period)
+    terms = happened.join(assessed, on=["patient_id", "category"], how="semi")
     pooled = options.scales == "pooled"
     n_evaluable = {
         category: rows["patient_id"].n_unique()

@@ -40,12 +40,10 @@ class ConsequencesOptions(Options):
 def _run(options: ConsequencesOptions, task: Task) -> Outcome:
     data = task.patients([], words=False)
     patients = data.frame.select("patient_id")
-    in_period = pl.col("period") == options.period
-    not_assessed = task.views["toxicity"].filter(in_period & (pl.col("is_evaluable") == 0))
+    not_assessed = task.views.toxicity(options.period).filter(pl.col("is_evaluable") == 0)
     # Who could not be assessed for a category is in no count of its events.
     events = (
-        task.views["toxicity_term"]
-        .filter(in_period)
+        task.views.toxicity_term(options.period)
         .join(patients, on="patient_id", how="semi")
         .join(not_assessed, on=["patient_id", "category"], how="anti")
     )

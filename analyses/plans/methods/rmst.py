@@ -23,7 +23,7 @@ from blinreg.analyses.plans.methods.survival_options import (
 from blinreg.analyses.plans.options import Role, option
 from blinreg.analyses.plans.outcome import Kind, Outcome, ResultFigure, ResultTable, Shown
 from blinreg.analyses.plans.task import Task
-from blinreg.analyses.wording import DAYS_PER_MONTH, months, p_value
+from blinreg.analyses.wording import DAYS_PER_MONTH, difference_interval, p_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,19 +128,15 @@ def _differences(contrasts: pl.DataFrame, labels: Mapping[Any, str], options: Rm
 
 
 def _in_months(row: Mapping[str, Any]) -> str:
-    """Write a difference with its limits; a dash between them could be read as a minus."""
-    return f"{_signed(row['difference'])} ({_signed(row['lower'])} to {_signed(row['upper'])})"
-
-
-def _signed(days: float) -> str:
-    return months(days).replace("-", "−")
+    return difference_interval(row["difference"], row["lower"], row["upper"])
 
 
 def _annotation(contrasts: pl.DataFrame) -> str | None:
     if contrasts.height != 1:
         return None
     row = contrasts.row(0, named=True)
-    return f"Difference of means {_signed(row['difference'])} months, {p_value(row['p_value'], sign=True)}"
+    gained = difference_interval(row["difference"], None, None)
+    return f"Difference of means {gained} months, {p_value(row['p_value'], sign=True)}"
 
 
 def _summarise(options: RmstOptions, tables: Tables) -> str:

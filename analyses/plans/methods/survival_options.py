@@ -13,22 +13,32 @@ from blinreg.analyses.wording import DAYS_PER_MONTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SurvivalOptions(Options):
+class EndpointOptions(Options):
     """Options of methods that follow patients to an endpoint.
 
     Attributes
     ----------
     endpoint : str
-    landmark : float, optional
-        Day from which follow-up counts; exposures used as groups are frozen on it.
     conf_level : float
     missing : {"refuse", "complete_case"}
     """
 
     endpoint: str = option(Role.ENDPOINT)
-    landmark: float | None = option(default=None, minimum=0)
     conf_level: float = option(default=0.95, minimum=0.5, maximum=0.999)
     missing: Missing = "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurvivalOptions(EndpointOptions):
+    """Options of methods that can count follow-up from a later day.
+
+    Attributes
+    ----------
+    landmark : float, optional
+        Day from which follow-up counts; exposures used as groups are frozen on it.
+    """
+
+    landmark: float | None = option(default=None, minimum=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,8 +101,7 @@ def _began(task: Task, exposure: str) -> pl.Series:
 def _toxicity(task: Task, toxicity: str) -> pl.Series:
     """Find who had an event of a category; what is no category is a single event."""
     column = "category" if toxicity in view("toxicity").column("category").codes else "term"
-    rows = task.views["toxicity_term"].filter(pl.col("period") == "post_transplant")
-    return rows.filter(pl.col(column) == toxicity)["patient_id"]
+    return task.views.toxicity_term("post_transplant").filter(pl.col(column) == toxicity)["patient_id"]
 
 
 def _related_deaths(task: Task) -> pl.Series:
