@@ -100,6 +100,33 @@ def distinct(values: Compact) -> Compact:
     return (np.flatnonzero(present) + low).astype(values.dtype)
 
 
+def distinct_places(values: Compact) -> tuple[Compact, NDArray[np.int64]]:
+    """List the distinct values in increasing order, and for each value its place among them.
+
+    As ``np.unique(values, return_inverse=True)``; whole numbers that lie close together are not sorted, nor are
+    times on a grid of half days.
+
+    Examples
+    --------
+    >>> times, place = distinct_places(np.array([3.0, 0.5, 3.0]))
+    >>> times.tolist(), place.tolist()
+    ([0.5, 3.0], [1, 0, 1])
+    """
+    if values.dtype.kind == "f":
+        doubled = _cast_exactly(values * 2, np.int32)
+        if doubled is not None:
+            found, place = distinct_places(doubled)
+            return found / 2, place
+    table = _table_range(values)
+    if table is None or table[1] - table[0] > values.size:
+        found, place = np.unique(values, return_inverse=True)
+        return found, place.astype(np.int64, copy=False)
+    found = distinct(values)
+    places = np.zeros(table[1] - table[0] + 1, dtype=np.int64)
+    places[found.astype(np.intp) - table[0]] = np.arange(found.size)
+    return found, places[values.astype(np.intp) - table[0]]
+
+
 def ranks(values: Compact, among: Compact, *, side: str) -> NDArray[np.integer]:
     """Count for each value how many of the increasing values ``among`` are below it ("left") or not above ("right").
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from blinreg.analyses.compact import distinct_places
 from blinreg.analyses.inputs import CountingProcess, Integers, Missing, Rows, counting_process
 from blinreg.analyses.risk_table import Label, RiskTable, risk_table
 from blinreg.schemas.errors import InputError
@@ -189,8 +190,10 @@ def coded(
         return codes, ((),)
     for name in columns:
         ranks = frame[name].rank("dense").to_numpy().astype(np.int64)
-        codes = np.unique(codes * (int(ranks.max()) + 1) + ranks, return_inverse=True)[1].astype(np.int64)
-    first = np.unique(codes, return_index=True)[1]
+        codes = distinct_places(codes * (int(ranks.max()) + 1) + ranks)[1]
+    first = np.empty(int(codes.max()) + 1, dtype=np.int64)
+    # Of several rows with a code the one written last stays: the first.
+    first[codes[::-1]] = np.arange(n_rows)[::-1]
     values = frame.select(columns)[first.tolist()].rows()
     return codes, tuple(tuple(_plain(value) for value in row) for row in values)
 
@@ -236,7 +239,7 @@ def after_landmark(process: CountingProcess, landmark: float) -> tuple[CountingP
     kept = np.flatnonzero(process.stop > landmark).astype(np.int64, copy=False)
     if not kept.size:
         raise InputError(f"nobody is at risk after the landmark {landmark:g}", next_step="choose an earlier landmark")
-    subject = np.unique(process.subject[kept], return_inverse=True)[1].astype(np.int64)
+    subject = distinct_places(process.subject[kept])[1]
     cut = replace(
         process,
         subject=subject,

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from blinreg.analyses.compact import distinct_places
 from blinreg.analyses.inputs import CountingProcess, Flags, Floats, Integers
 from blinreg.analyses.row_sequence import subject_order
 from blinreg.schemas.errors import InputError
@@ -140,7 +141,8 @@ def risk_table(
     left_at[leaves] = position[n_entries:]
     ends = {cause: leaves & (event == cause) for cause in causes}
     censored = leaves & ~crosses & (event == 0)
-    members = np.unique(cell % len(groups) + subject * len(groups)) % len(groups)
+    ever_in = np.zeros((process.n_subjects, len(groups)), dtype=np.bool_)
+    ever_in[subject, cell % len(groups)] = True
     return RiskTable(
         groups=groups,
         strata=strata,
@@ -151,8 +153,8 @@ def risk_table(
         n_crossed=count(crosses, left_at[crosses]),
         n_censored=count(censored, left_at[censored]),
         n_events=np.stack([count(chosen, left_at[chosen]) for chosen in ends.values()], axis=2),
-        n_subjects=np.bincount(members, minlength=len(groups)).astype(np.int64, copy=False),
-        n=int(np.unique(subject).size),
+        n_subjects=ever_in.sum(axis=0, dtype=np.int64),
+        n=int(np.count_nonzero(ever_in.any(axis=1))),
     )
 
 
@@ -225,9 +227,9 @@ def merge(first: RiskTable, second: RiskTable) -> RiskTable:
 
 def _distinct(stratum: Integers, time: Floats) -> tuple[Integers, Floats, Integers]:
     """Find the distinct (stratum, time) pairs in order, and the pair of each element."""
-    times, time_code = np.unique(time, return_inverse=True)
-    key, position = np.unique(stratum * times.size + time_code, return_inverse=True)
-    return key // times.size, times[key % times.size], position.astype(np.int64, copy=False)
+    times, time_code = distinct_places(time)
+    key, position = distinct_places(stratum * times.size + time_code)
+    return key // times.size, times[key % times.size], position
 
 
 def _union(first: tuple[Label, ...], second: tuple[Label, ...]) -> tuple[Label, ...]:

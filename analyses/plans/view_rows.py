@@ -81,7 +81,7 @@ def read_rows(
         A column cannot be of its defined type.
     """
     of_patients = _PATIENT in columns
-    types = {name: _dtype(definition.column(name), of_patients=of_patients) for name in columns}
+    types = pl.Schema({name: _dtype(definition.column(name), of_patients=of_patients) for name in columns})
     try:
         frame = pl.concat((part.cast(types) for part in _parts(rows, columns, codes)), rechunk=True)
         if of_patients:

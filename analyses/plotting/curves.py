@@ -55,6 +55,8 @@ __all__ = [
 #: Gives the numbers at risk at times in the unit of the data: `.at` of a result.
 AtRisk = Callable[[Sequence[float]], pl.DataFrame]
 
+#: Marks of censoring on one curve, beyond which they run into a band.
+_MOST_MARKS = 300
 _LINE_STYLES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 
 
@@ -171,6 +173,8 @@ def draw_curves(
 ) -> Axes:
     """Draw survival curves with bands, names, censoring marks and numbers at risk.
 
+    Marks that would run into one another, of very many patients, are left out.
+
     Parameters
     ----------
     ax : matplotlib.axes.Axes
@@ -214,6 +218,8 @@ def draw_curves(
     groups = in_order(table, "group")
     palette = colours(groups)
     ends = []
+    censored = table.filter((pl.col("n_censored") > 0) & (pl.col("time") <= axis.end * axis.scale))
+    are_marks_apart = all(censored.filter(pl.col("group") == group).height <= _MOST_MARKS for group in groups)
     for group in groups:
         curve = table.filter(pl.col("group") == group)
         height = _draw_steps(
@@ -226,7 +232,8 @@ def draw_curves(
             origin=origin,
             faint=(few_at_risk or {}).get(group, ()),
         )
-        _mark_censored(ax, curve, axis, palette[group])
+        if are_marks_apart:
+            _mark_censored(ax, censored.filter(pl.col("group") == group), axis, palette[group])
         ends.append((height, text_of(labels, group), palette[group]))
     if origin > 0:
         ax.axvline(origin / axis.scale, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)))
@@ -354,8 +361,7 @@ def _draw_steps(
     return height
 
 
-def _mark_censored(ax: Axes, curve: pl.DataFrame, axis: TimeAxis, colour: str) -> None:
-    marked = curve.filter((pl.col("n_censored") > 0) & (pl.col("time") <= axis.end * axis.scale))
+def _mark_censored(ax: Axes, marked: pl.DataFrame, axis: TimeAxis, colour: str) -> None:
     ax.plot(
         marked["time"].to_numpy() / axis.scale,
         marked["survival"].to_numpy(),

@@ -29,6 +29,11 @@ FONT_SIZE = 9.0
 AT_RISK_TOP = 46.0
 AT_RISK_LINE = 13.0
 
+#: Steps of a curve that a figure shows; a pixel of a printed figure is not narrower.
+_MOST_STEPS = 1000
+#: Width of a digit, of the size of its font.
+_DIGIT_WIDTH = 0.64
+
 _TICK_STEPS: Mapping[str, Sequence[float]] = {
     "days": (1, 2, 5, 10, 20, 30, 50, 100, 200, 250, 500, 1000, 2000),
     "months": (1, 2, 3, 6, 12, 24, 36, 60, 120),
@@ -225,19 +230,23 @@ def numbers_at_risk(
     under = blended_transform_factory(ax.transData, ax.transAxes)
     beside = ax.transAxes
 
+    widest = max((len(str(number)) for _, _, numbers in rows for number in numbers[:1]), default=0)
+    # Half of the first number stands to the left of the axis.
+    left = -max(20.0, 11 + widest * FONT_SIZE * _DIGIT_WIDTH / 2)
+
     def below(base: Any, x: float, line: int) -> Any:
         down = -(AT_RISK_TOP + line * AT_RISK_LINE) / 72
         return base + ScaledTranslation(x / 72, down, figure.dpi_scale_trans)
 
     ax.text(
-        0, 0, heading, transform=below(beside, -20, 0), fontsize=FONT_SIZE - 0.5, color=GREY, ha="right", va="center"
+        0, 0, heading, transform=below(beside, left, 0), fontsize=FONT_SIZE - 0.5, color=GREY, ha="right", va="center"
     )
     for line, (text, colour, numbers) in enumerate(rows, start=1 if heading else 0):
         ax.text(
             0,
             0,
             text,
-            transform=below(beside, -20, line),
+            transform=below(beside, left, line),
             fontsize=FONT_SIZE,
             color=colour,
             fontweight="bold",
@@ -283,6 +292,9 @@ def write_notes(ax: Axes, *, annotation: str | None, note: str | None) -> None:
 def steps_from(time: Floats, values: Floats, *, first: float, origin: float, end: float) -> tuple[Floats, Floats]:
     """Extend a step function to the left to its origin, and cut it at the end of the axis.
 
+    Of more than `_MOST_STEPS` steps those are left out that no eye and no printer can tell from the next one: of all
+    steps in a thousandth of the axis the last stays.
+
     Examples
     --------
     >>> steps_from(np.array([2.0, 9.0]), np.array([0.5, 0.1]), first=1.0, origin=0.0, end=5.0)
@@ -293,7 +305,12 @@ def steps_from(time: Floats, values: Floats, *, first: float, origin: float, end
     y = np.concatenate(([first], values[shown]))
     if not shown.all():
         x, y = np.append(x, end), np.append(y, y[-1])
-    return x, y
+    if x.size <= _MOST_STEPS:
+        return x, y
+    place = np.floor((x - origin) / (end - origin) * _MOST_STEPS)
+    kept = np.append(place[1:] > place[:-1], True)
+    kept[0] = True
+    return x[kept], y[kept]
 
 
 def without_stretches(x: Floats, y: Floats, stretches: Sequence[tuple[float, float]]) -> tuple[Floats, Floats]:

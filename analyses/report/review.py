@@ -150,6 +150,10 @@ class SiteReview(Protocol):
         """Rows sent, by table."""
 
     @property
+    def n_held_back(self) -> int:
+        """Rows with nothing wrong that wait for a row that is not accepted."""
+
+    @property
     def rejection(self) -> str:
         """Why it was rejected and what to do next; empty otherwise."""
 

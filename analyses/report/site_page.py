@@ -142,7 +142,6 @@ def answer_of(review: SiteReview, found: pl.DataFrame) -> Answer:
         else ("in your files", "Seal the folder again (blinreg seal), and validate it again (blinreg validate).")
     )
     correct = f"Correct the {_plural(bad, 'row')} {where}: every one is listed below with what to do."
-    held = "A row that is not accepted counts nowhere, and the rows that belong to it wait with it."
     if review.verdict == "rejected":
         return Answer(
             heading="This submission cannot be accepted",
@@ -155,10 +154,12 @@ def answer_of(review: SiteReview, found: pl.DataFrame) -> Answer:
             tone="reject_submission",
         )
     if review.verdict == "quarantined":
-        verb = "is" if bad == 1 else "are"
+        out, sent = bad + review.n_held_back, sum(review.n_rows_by_table.values())
+        waiting = f" {_plural(review.n_held_back, 'row')} with nothing wrong belong to them and wait with them."
         return Answer(
-            heading=f"{_plural(bad, 'row')} {verb} not accepted; the others are",
-            sentence=held,
+            heading=f"{out:,} of {_plural(sent, 'row')} {'is' if out == 1 else 'are'} not accepted",
+            sentence=f"{_plural(bad, 'row')} must be corrected, and {'counts' if bad == 1 else 'count'} nowhere until "
+            f"then.{waiting if review.n_held_back else ''} The others are accepted.",
             steps=(correct, *([check] if doubtful else []), again),
             tone="reject_row",
         )
@@ -203,7 +204,7 @@ def _cards(found: pl.DataFrame, delta: Delta) -> list[Card]:
     rows = n_rows(found, "reject_row")
     cards.append(
         Card(
-            label="Rows not accepted",
+            label="Rows to correct",
             n=rows,
             detail=f"for {_plural(counts.get('reject_row', 0), 'finding')}" if rows else "none",
             tone="reject_row" if rows else "none",

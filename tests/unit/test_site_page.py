@@ -69,6 +69,7 @@ class Review:
     is_export: bool = False
     created_at: str = "2019-07-01"
     n_rows_by_table: Mapping[str, int] = field(default_factory=lambda: {"patient": 25, "gvhd": 0})
+    n_held_back: int = 0
     rejection: str = ""
     previous_submission_id: str = "a-1"
     findings: pl.DataFrame = field(default_factory=partial(frame, "findings"))
@@ -144,11 +145,11 @@ def full() -> Review:
             [finding(RANGE)],
             ["All rows are accepted, with 1 doubtful value", "Look at the 1 doubtful value:"],
         ),
-        ("quarantined", [finding()], ["1 row is not accepted; the others are", "Correct the 1 row in your files"]),
+        ("quarantined", [finding()], ["1 of 25 rows is not accepted", "Correct the 1 row in your files"]),
         (
             "quarantined",
             [finding(), finding(RANGE, severity="reject_row", table="patient"), finding(line=8), finding(RANGE)],
-            ["2 rows are not accepted; the others are", "for 3 findings", "Look at the 1 doubtful value:"],
+            ["2 of 25 rows are not accepted", "for 3 findings", "Look at the 1 doubtful value:"],
         ),
     ],
 )
@@ -156,6 +157,13 @@ def test_the_verdict_is_in_words_with_what_to_do_next(verdict: str, found: list[
     page = words(of(*found, verdict=verdict))
 
     assert [sentence for sentence in said if sentence not in page] == []
+
+
+def test_rows_that_wait_for_others_are_not_called_accepted() -> None:
+    page = words(of(finding(), verdict="quarantined", n_held_back=20))
+
+    assert "21 of 25 rows are not accepted 1 row must be corrected, and counts nowhere until then." in page
+    assert "20 rows with nothing wrong belong to them and wait with them. The others are accepted." in page
 
 
 def test_a_clean_submission_with_a_share_beyond_its_limit_says_so() -> None:
@@ -288,13 +296,13 @@ def test_what_cannot_be_seen_in_a_value_is_made_visible() -> None:
 
 
 def test_thousands_of_findings_of_a_rule_are_cut_and_the_page_says_so() -> None:
-    page = of(*(finding(line=line) for line in range(2, 1502)), finding(RANGE))
+    page = of(*(finding(line=line) for line in range(2, 1502)), finding(RANGE), n_rows_by_table={"patient": 2000})
 
     assert page.count("<tr data-rule=") == MOST_OF_A_RULE + 1
     assert "This page has 501 of 1,501 findings: the first 500 of every rule. All of them are in findings.csv" in words(
         page
     )
-    assert "1,500 rows are not accepted" in page
+    assert "1,500 of 2,000 rows are not accepted" in page
     assert "show 1,500" in words(page)
 
 
