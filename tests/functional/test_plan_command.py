@@ -201,9 +201,7 @@ def of_the_method(plan: Plan, entry: Entry, views: ViewFrames) -> pl.DataFrame:
     return views["toxicity"].filter(of_period).join(rows, on="patient_id", how="semi")
 
 
-def assert_same_rows(
-    sql: str, expected: pl.DataFrame, views: ViewFrames, client: duckdb.DuckDBPyConnection
-) -> None:
+def assert_same_rows(sql: str, expected: pl.DataFrame, views: ViewFrames, client: duckdb.DuckDBPyConnection) -> None:
     found = client.sql(sql).pl()
     if "patient_id" in expected.columns:
         expected = expected.with_columns(views.patients[expected["patient_id"]])
