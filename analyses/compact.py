@@ -112,7 +112,7 @@ def distinct_places(values: Compact) -> tuple[Compact, NDArray[np.int64]]:
     >>> times.tolist(), place.tolist()
     ([0.5, 3.0], [1, 0, 1])
     """
-    if values.dtype.kind == "f":
+    if values.dtype.kind == "f" and values.size and values.min() > -_TABLE and values.max() < _TABLE:
         doubled = _cast_exactly(values * 2, np.int32)
         if doubled is not None:
             found, place = distinct_places(doubled)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -282,3 +283,14 @@ def test_quarantined_rows_come_with_the_next_step_and_rejections_with_their_reas
     assert code == entry["exit_code"] == 4
     assert "patient.csv" in entry["message"]
     assert entry["next_step"]
+
+
+def test_products_of_small_matrices_do_not_wait_for_threads() -> None:
+    code = "import os, sys, blinreg.registry.cli; print('numpy' in sys.modules, os.environ['OPENBLAS_NUM_THREADS'])"
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    said = [
+        subprocess.run([sys.executable, "-c", code], env=environment | more, check=True, capture_output=True, text=True)
+        for more in ({}, {"OPENBLAS_NUM_THREADS": "2"})
+    ]
+
+    assert [done.stdout.split() for done in said] == [["False", "1"], ["False", "2"]]

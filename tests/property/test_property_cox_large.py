@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from blinreg.analyses import cox, inputs
-from blinreg.analyses.compact import compact_numbers, distinct, join, ranks
+from blinreg.analyses.compact import compact_numbers, distinct, distinct_places, join, ranks
 from blinreg.analyses.cox_regression import chunks, data, reading
 from blinreg.analyses.cox_regression.result import CoxResult
 from blinreg.schemas.errors import AnalysisError
@@ -161,3 +161,17 @@ def test_a_cohort_split_over_two_frames_is_the_cohort(order: int) -> None:
     with many():
         first, second = (cox(given_rows, COVARIATES, start=None) for given_rows in (rows, pl.concat(halves)))
     assert_allclose(numbers(second), numbers(first), rtol=1e-10)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.one_of(st.integers(-50, 50), st.just(2**40)), min_size=1),
+    st.sampled_from([1.0, 0.5, 0.1]),
+    st.booleans(),
+)
+def test_places_are_those_of_sorting(values: list[int], step: float, whole: bool) -> None:
+    given_values = np.array(values * 5, dtype=np.int64) if whole else np.array(values * 5, dtype=np.float64) * step
+    found, place = distinct_places(given_values)
+    expected, expected_place = np.unique(given_values, return_inverse=True)
+    assert found.tolist() == expected.tolist()
+    assert place.tolist() == expected_place.tolist()
