@@ -38,6 +38,11 @@ SIZES = (CALIBRATED, 1_000, 10_000, 100_000, 1_000_000)
 #: The whole plan is measured up to here: clone-censor-weight takes most of its time.
 WHOLE_UP_TO = 100_000
 COLOURS = {"core": "#0072B2", "whole": "#D55E00"}
+#: What is drawn, with its title and ticks.
+PANELS = {
+    "cpu_seconds": ("processor seconds", (2, 5, 10, 20, 50, 100, 200, 500)),
+    "memory_gb": ("highest resident memory, GB", (0.25, 0.5, 1, 2, 4)),
+}
 _GB, _MB = 1e9, 1e6
 
 Row: TypeAlias = dict[str, Any]
@@ -170,12 +175,11 @@ def draw(rows: Sequence[dict[str, str]], file: Path) -> None:
 
     mpl.use("svg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import FixedLocator, NullLocator
 
     mpl.rcParams.update({"svg.hashsalt": "blinreg", "svg.fonttype": "none", "font.size": 9})
     figure, panels = plt.subplots(1, 2, figsize=(8.4, 3.4))
-    for panel, column, title in zip(
-        panels, ("cpu_seconds", "memory_gb"), ("processor seconds", "highest resident memory, GB"), strict=True
-    ):
+    for panel, (column, (title, ticks)) in zip(panels, PANELS.items(), strict=True):
         for plan, colour in COLOURS.items():
             of_plan = [row for row in rows if row["plan"] == plan]
             x, y = ([float(row[name]) for row in of_plan] for name in ("patients", column))
@@ -183,7 +187,11 @@ def draw(rows: Sequence[dict[str, str]], file: Path) -> None:
             panel.annotate(
                 plan, (x[-1], y[-1]), (-6, 4), textcoords="offset points", ha="right", va="bottom", color=colour
             )
-        panel.set(xscale="log", yscale="log", xlabel="patients")
+        panel.set(xscale="log", yscale="log", xlabel="patients", ylim=(ticks[0], ticks[-1]))
+        for axis, places in ((panel.xaxis, SIZES[1:]), (panel.yaxis, ticks)):
+            axis.set_major_locator(FixedLocator(places))
+            axis.set_minor_locator(NullLocator())
+            axis.set_major_formatter(lambda value, _: f"{value:,g}" if value < 1 else f"{value:,.0f}")
         panel.set_title(title, fontsize=9, loc="left")
         panel.grid(alpha=0.3, which="major")
         panel.spines[["top", "right"]].set_visible(False)

@@ -12,6 +12,7 @@ import pytest
 from blinreg.analyses.plans import InputSubmission, Provenance, RunResult, load_plan, run_plan
 from blinreg.analyses.report import FIDELITY_PAGE, write_report
 from blinreg.registry.cli.commands.fidelity import measure
+from blinreg.registry.cli.main import main
 from blinreg.registry.store import Registry
 from blinreg.schemas.views import VIEWS
 from blinreg.synthetic.calibrated import DEFAULT_PROFILE
@@ -101,3 +102,23 @@ def test_the_report_is_one_file_of_less_than_5_mb(again: Reported) -> None:
 
     assert len(page) < 5_000_000
     assert b"SYN" not in page
+
+
+def test_the_core_of_a_plan_is_carried_out_alone(demo: Path, tmp_path: Path) -> None:
+    table = 'title = "Sex"\nmethod = "table_one"\npopulation = "cohort"\nvariables = ["sex"]\n'
+    plan = tmp_path / "small.toml"
+    plan.write_text(
+        f'[study]\nname = "small"\ntitle = "Small"\n[[analysis]]\nname = "left_out"\n{table}'
+        f'[[analysis]]\nname = "marked"\ncore = true\n{table}',
+        encoding="utf-8",
+    )
+
+    code = main(
+        ["run", str(plan), "--core", "--registry", str(demo / "registry.duckdb"), "--out", str(tmp_path / "out")]
+    )
+
+    manifest = json.loads((tmp_path / "out" / "run_manifest.json").read_text(encoding="utf-8"))
+    assert code == 0
+    assert list(manifest["analyses"]) == ["marked"]
+    assert manifest["plan"]["left_out"] == ["left_out"]
+    assert not list((tmp_path / "out").rglob("left_out*"))
