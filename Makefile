@@ -27,7 +27,7 @@ test: $(STAMP)  ## style, types and the whole test suite
 	@$(BIN)/sqlfluff lint sql --disable-progress-bar
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto
 
-test-extra: $(STAMP)  ## what needs R or a browser
+test-extra: $(STAMP)  ## what needs R, a browser or much time
 	@$(BIN)/pytest tests/extra -o addopts="--strict-markers --strict-config --import-mode=importlib"
 
 bench: $(STAMP)  ## speed and memory against R and lifelines, some minutes (BENCH=full: up to 100 million rows)
