@@ -25,7 +25,7 @@ test: $(STAMP)  ## style, types and the whole test suite
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy -p blinreg
 	@$(BIN)/sqlfluff lint sql --disable-progress-bar
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
 
 test-extra: $(STAMP)  ## what needs R, a browser or much time
 	@$(BIN)/pytest tests/extra -o addopts="--strict-markers --strict-config --import-mode=importlib"
