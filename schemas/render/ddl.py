@@ -91,9 +91,9 @@ def _comments(kind: str, schema: str, relation: Relation, columns: Iterable[tupl
 def submitted_table(definition: Table) -> str:
     """Render ``create table submitted.T`` with its constraints and comments.
 
-    The key is no constraint: with its index a load of 3.1 million rows took 110 to 140 bytes a row more of memory,
-    and nearly twice the CPU time for storing. A rule quarantines all but the first row of a key, and what was stored
-    is looked at once more before it is committed.
+    The key is no constraint: its index grows with the rows, and takes most of the time and memory of storing them
+    (`benchmarks/bench_load.py`: ``read`` beside ``read_with_keys``). A rule quarantines all but the first row of a
+    key, and what was stored is looked at once more before it is committed.
     """
     lines = []
     for column in definition.columns:

@@ -65,3 +65,24 @@ def test_the_printed_numbers_stand_beside_those_of_the_calibrated_cohort(demo: P
     assert sorted(beside.filter("is_different")["id"]) == sorted(missed["id"])
     assert ledger.height - beside.height <= 2
     assert beside.filter(~pl.col("is_different")).height > 0.92 * beside.height
+
+
+def test_the_page_of_clone_censor_weight_tells_the_numbers_of_the_demo(demo: Path) -> None:
+    results = demo / "results" / "results"
+    parts = {
+        part: pl.read_parquet(results / f"transplant_clone_censor_weight{part}.parquet")
+        for part in ("", ".steps", ".strategies")
+    }
+    page = Path(__file__).parents[2] / "docs" / "methods" / "clone_censor_weight.md"
+    last = parts[".steps"].row(-1, named=True)
+    strategy = parts[".strategies"].row(by_predicate=pl.col("strategy") == "exposed", named=True)
+    two_years = parts[""].row(1, named=True)
+    difference, low, high = (100 * two_years[f"difference{part}"] for part in ("", "_lower", "_upper"))
+
+    assert two_years["label"] == "Overall survival at 24 months, %"
+    assert (
+        f"of {strategy['n_clones']} responders {last['n_exposed']} are transplanted between day {last['first_day']} "
+        f"and day {last['last_day']} of response and stand for all who are left, the {strategy['n_after_grace']} "
+        f"clones of that strategy are worth {strategy['effective_sample_size']:.1f} by their weights, and the difference at "
+        f"two years is {difference:.1f} points with limits of {low:.1f} and {high:.1f}.".replace("-", "−")
+    ) in " ".join(page.read_text(encoding="utf-8").split())
