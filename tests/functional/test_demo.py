@@ -83,6 +83,6 @@ def test_the_page_of_clone_censor_weight_tells_the_numbers_of_the_demo(demo: Pat
     assert (
         f"of {strategy['n_clones']} responders {last['n_exposed']} are transplanted between day {last['first_day']} "
         f"and day {last['last_day']} of response and stand for all who are left, the {strategy['n_after_grace']} "
-        f"clones of that strategy are worth {strategy['effective_sample_size']:.1f} by their weights, and the difference at "
-        f"two years is {difference:.1f} points with limits of {low:.1f} and {high:.1f}.".replace("-", "−")
+        f"clones of that strategy are worth {strategy['effective_sample_size']:.1f} by their weights, and the "
+        f"difference at two years is {difference:.1f} points with limits of {low:.1f} and {high:.1f}.".replace("-", "−")
     ) in " ".join(page.read_text(encoding="utf-8").split())
